@@ -1,0 +1,130 @@
+"""imgcopy's framework: the contract of a transport, and the engine that copies through it.
+
+What is listed here is public; a transport needs nothing else. A name is loaded when it is used for
+the first time, so that a command that needs little starts fast. (`__init__.pyi` tells type checkers
+the same.)
+"""
+
+from importlib import import_module
+from typing import Final
+
+_CONTENTS: Final = {
+    "atomic_file": ("AtomicFile",),
+    "capabilities": (
+        "DestinationCapabilities",
+        "LayerCompression",
+        "SourceCapabilities",
+    ),
+    "compression": (
+        "CompressedStream",
+        "Compression",
+        "DecompressedStream",
+        "sniff",
+        "sniff_stream",
+    ),
+    "copy": (
+        "CopyOptions",
+        "CopyResult",
+        "Instances",
+        "copy_image",
+    ),
+    "digest": ("Digest",),
+    "errors": (
+        "AmbiguousImage",
+        "CorruptBlob",
+        "DestinationError",
+        "DestinationExists",
+        "DestinationStateError",
+        "DestinationWriteFailed",
+        "DigestMismatch",
+        "ImgcopyError",
+        "InvalidArchive",
+        "InvalidDestination",
+        "InvalidDocument",
+        "InvalidOption",
+        "InvalidReference",
+        "NoMatchingPlatform",
+        "PluginError",
+        "RegistryError",
+        "SameFile",
+        "SizeMismatch",
+        "SourceError",
+        "SourceNotFound",
+        "SourceReadFailed",
+        "TooLarge",
+        "UnknownTransport",
+        "UnsupportedByDestination",
+        "UnsupportedImage",
+        "UsageError",
+        "VerificationError",
+    ),
+    "events": (
+        "BlobDone",
+        "BlobKind",
+        "BlobProgress",
+        "BlobStarted",
+        "Committed",
+        "CopyFailed",
+        "CopyStarted",
+        "Event",
+        "Observer",
+    ),
+    "hookspecs": ("hookimpl",),
+    "instances": ("choose_instance",),
+    "json_documents": (
+        "DOCUMENT_LIMIT",
+        "decode_json",
+        "decode_json_value",
+        "encode_json",
+    ),
+    "json_values": ("JsonObject", "JsonValue"),
+    "manifest": (
+        "Descriptor",
+        "ImageConfig",
+        "ImageIndex",
+        "ImageManifest",
+        "RawManifest",
+        "parse_config",
+        "parse_manifest",
+    ),
+    "options": ("options_or_default",),
+    "platforms": ("Platform",),
+    "quoting": ("listing", "quote"),
+    "reference": ("DockerReference",),
+    "refusals": (
+        "NoReuse",
+        "NoSignatures",
+        "required_digest",
+    ),
+    "streams": (
+        "ByteStream",
+        "CHUNK",
+        "VerifyingStream",
+    ),
+    "structuring": ("structure",),
+    "transport": (
+        "API_VERSION",
+        "BlobInfo",
+        "ImageDestination",
+        "ImageReference",
+        "ImageSource",
+        "Transport",
+    ),
+}
+_HOMES: Final = {name: module for module, names in _CONTENTS.items() for name in names}
+
+__all__ = sorted([*_HOMES, "media_types"])  # noqa: PLE0605  (a list, as it should be)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that is its home."""
+    module = _HOMES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,260 @@
+"""One blob's way from a source to a destination.
+
+A layer that the destination wants decompressed takes this way, each arrow a stream around the one
+before, and each `|` a thread boundary with a few chunks of room:
+
+    source -> verify digest and size | -> decompress | -> verify diff ID -> destination
+
+So reading, inflating, and hashing and writing run at the same time, and memory does not grow with
+the layer. A layer that stays as it is passes through one thread, where its bytes stay in the
+processor's cache, and is hashed once: if it is not compressed, its digest is its diff ID.
+"""
+
+import io
+import threading
+from collections.abc import Callable
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+
+from imgcopy_core_stubs._parallel import Turn
+from imgcopy_core_stubs.compression import (
+    CompressedStream,
+    Compression,
+    DecompressedStream,
+    sniff_stream,
+)
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import (
+    DestinationStateError,
+    DestinationWriteFailed,
+    DigestMismatch,
+    SourceReadFailed,
+    TooLarge,
+)
+from imgcopy_core_stubs.json_documents import DOCUMENT_LIMIT
+from imgcopy_core_stubs.manifest import Descriptor
+from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream, WrappingStream
+from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
+
+LayerKey: TypeAlias = tuple[Digest | None, Digest | None]
+
+
+@frozen(kw_only=True)
+class LayerTask:
+    """A layer to copy, and what is to be done to it."""
+
+    blob: BlobInfo
+    """The layer as the source has it; its digest is known."""
+    diff_id: Digest | None
+    """The digest of its decompressed bytes, where the image is one that has diff IDs."""
+    accepted: frozenset[Compression]
+    """How it may be compressed and be stored as it comes."""
+    otherwise: Compression
+    """How it is to be compressed if it comes in another way."""
+    limit: int | None
+    """The most bytes that it may decompress to."""
+    what: str
+    """Its name for error messages."""
+
+    @property
+    def key(self) -> LayerKey:
+        """What makes two tasks of an image one and the same."""
+        if self.accepted == {Compression.NONE} and self.diff_id is not None:
+            return None, self.diff_id  # whatever the form that the same content comes in
+        return self.blob.digest, self.diff_id
+
+    @property
+    def source_digest(self) -> Digest:
+        """The digest of the layer as the source has it."""
+        assert self.blob.digest is not None  # noqa: S101  (a manifest's layers have one)
+        return self.blob.digest
+
+
+@frozen
+class StoredLayer:
+    """A layer as the destination has it."""
+
+    digest: Digest
+    size: int
+    compression: Compression | None
+    """How it is compressed, where that was looked at."""
+
+
+class CopyCancelled(BaseException):  # (no error: another thread's error is the reason)
+    """The copy is over; the thread that gets this just ends."""
+
+
+def read_document(source: ImageSource, descriptor: Descriptor, what: str) -> bytes:
+    """Read a small blob, such as a config, and verify it.
+
+    Raises:
+        SourceError: It is missing, has more than 4 MiB, or does not verify.
+    """
+    if descriptor.size > DOCUMENT_LIMIT:
+        raise TooLarge(what, DOCUMENT_LIMIT)
+    stream = _SourceStream(source.blob(BlobInfo.of(descriptor)), what)
+    with VerifyingStream(stream, what, digest=descriptor.digest, size=descriptor.size) as verifying:
+        return b"".join(iter(lambda: verifying.read(DOCUMENT_LIMIT), b""))
+
+
+def put_document(
+    destination: ImageDestination, raw: bytes, descriptor: Descriptor, name: str
+) -> None:
+    """Store an image's config, which was read and verified before."""
+    stream = VerifyingStream(io.BytesIO(raw), name, digest=descriptor.digest, size=len(raw))
+    _put(destination, stream, BlobInfo.of(descriptor), name, is_config=True)
+
+
+def reuse_layer(destination: ImageDestination, task: LayerTask) -> StoredLayer | None:
+    """Return the layer if the destination has it already, in the form that is wanted there."""
+    compression: Compression | None = None
+    wanted = task.blob
+    if task.accepted == {Compression.NONE}:
+        if task.diff_id is None:
+            return None
+        compression = Compression.NONE
+        wanted = evolve(task.blob, digest=task.diff_id, size=None)
+    reused = destination.try_reusing_blob(wanted, can_substitute=False)
+    if reused is None or reused.digest is None or reused.size is None:
+        return None
+    return StoredLayer(reused.digest, reused.size, compression)
+
+
+def copy_layer(
+    source: ImageSource,
+    destination: ImageDestination,
+    task: LayerTask,
+    name: str,
+    *,
+    turn: Turn,
+    progress: Callable[[int], None],
+    cancelled: threading.Event,
+) -> StoredLayer:
+    """Copy one layer, verifying all that is known of it.
+
+    Args:
+        source: Where it is read.
+        destination: Where it is put.
+        task: What to copy, and how.
+        name: The destination's name for error messages.
+        turn: When it may be put; passed on as soon as the destination begins to read.
+        progress: Called with the number of bytes read so far, in the thread that reads.
+        cancelled: Ends the copy at its next chunk when set.
+
+    Raises:
+        SourceError: The layer cannot be read or does not verify; the destination has been told.
+        DestinationError: The layer cannot be stored.
+    """
+    blob, what = task.blob, task.what
+    stream: ByteStream = _SourceStream(source.blob(blob), what, progress, cancelled)
+    try:
+        # 1. Verify what is read.
+        stream = raw = VerifyingStream(stream, what, digest=blob.digest, size=blob.size)
+        checks = [raw]
+        compression, stream = sniff_stream(stream)
+        wanted = blob
+        if compression is Compression.NONE:
+            _check_plain_layer(task)
+
+        # 2. Decompress what cannot stay as it is, and verify the diff ID.
+        elif compression not in task.accepted:
+            stream = ReadAhead(DecompressedStream(ReadAhead(stream), compression, what))
+            stream = content = VerifyingStream(
+                stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
+            )
+            checks.append(content)
+            compression = Compression.NONE
+            wanted = evolve(blob, digest=task.diff_id, size=None)
+
+        # 3. Compress.
+        if compression not in task.accepted:
+            stream = ReadAhead(CompressedStream(ReadAhead(stream), task.otherwise))
+            compression = task.otherwise
+            wanted = evolve(blob, digest=None, size=None)
+
+        # 4. Store.
+        turn.wait()
+        stream = _PassingOn(stream, turn)
+        stored = _put(destination, stream, wanted, name, is_config=False)
+        if not all(check.finished for check in checks):
+            raise DestinationStateError(name, "put_blob did not read the blob to its end")
+        return StoredLayer(*stored, compression)
+    finally:
+        stream.close()
+
+
+def _check_plain_layer(task: LayerTask) -> None:
+    """A layer that is not compressed has one digest, so its diff ID has been verified with it."""
+    if task.diff_id is not None and task.diff_id != task.blob.digest:
+        what = f"the content of {task.what}, which is not compressed,"
+        raise DigestMismatch(what, str(task.diff_id), str(task.blob.digest))
+    if task.limit is not None and task.blob.size is not None and task.blob.size > task.limit:
+        raise TooLarge(f"the content of {task.what}", task.limit)
+
+
+def _put(
+    destination: ImageDestination,
+    stream: ByteStream,
+    wanted: BlobInfo,
+    name: str,
+    *,
+    is_config: bool,
+) -> tuple[Digest, int]:
+    """Put a blob, and hold what the destination says of it against what was asked for."""
+    try:
+        stored = destination.put_blob(stream, wanted, is_config=is_config)
+    except OSError as error:  # the stream's own errors are SourceErrors
+        raise DestinationWriteFailed(name, error) from error
+    if stored.digest is None or stored.size is None:
+        raise DestinationStateError(name, "put_blob did not say which digest and size it stored")
+    if wanted.digest not in (None, stored.digest) or wanted.size not in (None, stored.size):
+        problem = (
+            f"put_blob says that it stored {stored.digest} of {stored.size} bytes, "
+            f"not {wanted.digest} of {wanted.size}"
+        )
+        raise DestinationStateError(name, problem)
+    return stored.digest, stored.size
+
+
+class _PassingOn(WrappingStream):
+    """Passes the turn on at its first read: then the destination has the blob in its order."""
+
+    def __init__(self, inner: ByteStream, turn: Turn) -> None:
+        super().__init__(inner)
+        self._turn: Turn | None = turn
+
+    def read(self, size: int, /) -> bytes:
+        if self._turn is not None:
+            self._turn.pass_on()
+            self._turn = None
+        return self._inner.read(size)
+
+
+class _SourceStream(WrappingStream):
+    """A source's stream: counts what is read, and says of an `OSError` which side had it."""
+
+    def __init__(
+        self,
+        inner: ByteStream,
+        what: str,
+        progress: Callable[[int], None] | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        super().__init__(inner)
+        self._what = what
+        self._progress = progress
+        self._cancelled = cancelled
+        self._bytes_read = 0
+
+    def read(self, size: int, /) -> bytes:
+        if self._cancelled is not None and self._cancelled.is_set():
+            raise CopyCancelled
+        try:
+            chunk = self._inner.read(size)
+        except OSError as error:
+            raise SourceReadFailed(self._what, error) from error
+        if chunk and self._progress is not None:
+            self._bytes_read += len(chunk)
+            self._progress(self._bytes_read)
+        return chunk

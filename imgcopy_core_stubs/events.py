@@ -1,0 +1,77 @@
+"""What a copy reports while it runs. An observer is any callable that takes these events."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeAlias
+
+from attrs import frozen
+
+from imgcopy_core_stubs.digest import Digest
+
+
+class BlobKind(Enum):
+    """What a blob is to its image."""
+
+    CONFIG = "config"
+    LAYER = "layer"
+
+
+@frozen
+class CopyStarted:
+    """The source is open and its manifest is known."""
+
+    source: str
+    destination: str
+    blobs: int
+    """The number of blobs of the image, its config included."""
+    size: int
+    """The sum of their sizes in bytes, as the source stores them."""
+
+
+@frozen
+class BlobStarted:
+    """A blob is about to be copied."""
+
+    digest: Digest
+    kind: BlobKind
+    size: int | None
+    """Its size in bytes, as the source stores it."""
+
+
+@frozen
+class BlobProgress:
+    """More of a blob was read from the source."""
+
+    digest: Digest
+    bytes_read: int
+    """How many bytes were read so far."""
+
+
+@frozen
+class BlobDone:
+    """A blob is stored."""
+
+    digest: Digest
+    kind: BlobKind
+    size: int | None
+    """Its size in bytes, as the source stores it."""
+    reused: bool
+    """The destination had it already, so it was not read."""
+
+
+@frozen
+class Committed:
+    """The copy is complete and visible."""
+
+    manifest_digest: Digest
+
+
+@frozen
+class CopyFailed:
+    """The copy ended with an error; nothing has become visible."""
+
+    error: BaseException
+
+
+Event: TypeAlias = CopyStarted | BlobStarted | BlobProgress | BlobDone | Committed | CopyFailed
+Observer: TypeAlias = Callable[[Event], object]

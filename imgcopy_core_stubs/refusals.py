@@ -1,0 +1,50 @@
+"""Refusals that destinations share.
+
+A destination mixes in, before `ImageDestination`, what it cannot do.
+"""
+
+from collections.abc import Sequence
+
+from imgcopy_core_stubs.capabilities import DestinationCapabilities
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import DestinationStateError, UnsupportedByDestination
+from imgcopy_core_stubs.transport import BlobInfo
+
+
+class NoSignatures:
+    """A destination that stores no signatures; `capabilities.signatures_refusal` says why."""
+
+    @property
+    def capabilities(self) -> DestinationCapabilities:
+        """What this destination can do."""
+        raise NotImplementedError  # defined by the destination that this is mixed into
+
+    def put_signatures(
+        self, signatures: Sequence[bytes], *, instance_digest: Digest | None = None
+    ) -> None:
+        """Refuse signatures, and accept that there are none."""
+        del instance_digest
+        if signatures:
+            reason = self.capabilities.signatures_refusal or "storing signatures is not supported"
+            raise UnsupportedByDestination(str(self), reason)
+
+
+class NoReuse:
+    """A destination that cannot tell whether it has a blob already."""
+
+    def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
+        """Return None: the blob has to be put."""
+        del can_substitute
+        required_digest(info, str(self))
+        return None
+
+
+def required_digest(info: BlobInfo, destination: str) -> Digest:
+    """Return the blob's digest.
+
+    Raises:
+        DestinationStateError: It is unknown.
+    """
+    if info.digest is None:
+        raise DestinationStateError(destination, "cannot look for a blob whose digest is unknown")
+    return info.digest

@@ -1,0 +1,254 @@
+"""Byte streams: verifying what passes, and reading ahead in a thread.
+
+A layer's way through a copy is a few of these, one around the other; each does one thing. Streams
+pass chunks of some hundred KiB, and closing the outermost closes all.
+"""
+
+import contextlib
+import hashlib
+import threading
+from abc import abstractmethod
+from collections import deque
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import DigestMismatch, SizeMismatch, TooLarge
+
+CHUNK: Final = 256 * 1024
+"""The size in bytes in which streams are read.
+
+Larger chunks were measured to be slower: the allocator takes each from the operating system anew,
+and faulting in its pages costs a tenth of the time.
+"""
+
+
+class ByteStream(Protocol):
+    """Bytes that are read once, from the front. Files opened in binary mode are byte streams."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at least one and at most `size` bytes, or `b""` at the end."""
+
+    def close(self) -> None:
+        """Release what the stream holds. May be called twice."""
+
+
+class WrappingStream:
+    """A stream around another one: closing it closes the inner one too."""
+
+    def __init__(self, inner: ByteStream) -> None:
+        self._inner = inner
+
+    def close(self) -> None:
+        """Close the inner stream. May be called twice."""
+        self._inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ChunkedStream(WrappingStream):
+    """A stream that is made in chunks of any size, and read in any other."""
+
+    def __init__(self, inner: ByteStream) -> None:
+        super().__init__(inner)
+        self._chunk = b""
+        self._position = 0
+
+    @abstractmethod
+    def _next_chunk(self) -> bytes:
+        """Return the next chunk, or `b""` at the end and ever after."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes. Raises what making them raises."""
+        if self._position == len(self._chunk):
+            self._chunk = self._next_chunk()
+            self._position = 0
+        piece = self._chunk[self._position : self._position + size]
+        self._position += len(piece)
+        return piece
+
+
+class VerifyingStream(WrappingStream):
+    """Passes bytes on and holds them against a digest and a size; raises where they differ.
+
+    A size that is exceeded raises at once. Too few bytes, or another digest, raise at the end: so
+    only who has read up to `b""` holds verified bytes, and `finished` says whether that happened.
+
+    Args:
+        inner: The stream to read; owned from now on.
+        what: The bytes' name for error messages ("layer sha256:… of …").
+        digest: The expected digest; None: none is expected, and sha256 is computed.
+        size: The expected number of bytes; None: unknown.
+        limit: The most bytes to let through, for data that could grow without end.
+    """
+
+    def __init__(
+        self,
+        inner: ByteStream,
+        what: str,
+        *,
+        digest: Digest | None = None,
+        size: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(inner)
+        self._what = what
+        self._expected = digest
+        self._size = size
+        self._limit = limit
+        self._algorithm = digest.algorithm if digest is not None else "sha256"
+        self._hasher = hashlib.new(self._algorithm)
+        self.bytes_read = 0
+        self.finished = False
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next chunk.
+
+        Raises:
+            SizeMismatch: There are more or fewer bytes than expected.
+            DigestMismatch: The bytes have another digest.
+            TooLarge: There are more bytes than `limit`.
+        """
+        if self.finished:
+            return b""
+        chunk = self._inner.read(size)
+        if not chunk:
+            self._check_end()
+            self.finished = True
+            return b""
+        self._hasher.update(chunk)
+        self.bytes_read += len(chunk)
+        if self._size is not None and self.bytes_read > self._size:
+            raise SizeMismatch(self._what, self._size, None)
+        if self._limit is not None and self.bytes_read > self._limit:
+            raise TooLarge(self._what, self._limit)
+        return chunk
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the bytes read so far."""
+        return Digest(self._algorithm, self._hasher.hexdigest())
+
+    def _check_end(self) -> None:
+        if self._size is not None and self.bytes_read != self._size:
+            raise SizeMismatch(self._what, self._size, self.bytes_read)
+        if self._expected is not None and self.digest != self._expected:
+            raise DigestMismatch(self._what, str(self._expected), str(self.digest))
+
+
+class ReadAhead(ChunkedStream):
+    """Reads its inner stream in a thread, a few chunks ahead of whoever reads this one.
+
+    This is how reading, decompressing, hashing and writing overlap: they spend their time in C
+    code that releases the interpreter's lock. An exception of the inner stream is raised by `read`.
+    Closing stops the thread at its next chunk.
+
+    Args:
+        inner: The stream to read; owned from now on.
+        depth: How many chunks to be ahead.
+    """
+
+    def __init__(self, inner: ByteStream, *, depth: int = 4) -> None:
+        super().__init__(inner)
+        self._channel = _Channel(depth)
+        self._closed = False
+        self._leaving = threading.Lock()
+        self._present = 2  # the thread and the reader; who leaves last closes the inner stream
+        self._thread = threading.Thread(target=self._pump, name="imgcopy-read-ahead", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and close the inner stream.
+
+        A thread that is stuck in the operating system for over a second is left behind: it closes
+        the inner stream when it gets free, or ends with the process.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._channel.close()
+        try:
+            self._thread.join(timeout=1)
+        finally:
+            self._leave()
+
+    def _next_chunk(self) -> bytes:
+        return self._channel.take()
+
+    def _pump(self) -> None:
+        error: BaseException | None = None
+        try:
+            while (chunk := self._inner.read(CHUNK)) and self._channel.put(chunk):
+                pass
+        except BaseException as raised:  # noqa: BLE001  (handed to the reading thread)
+            error = raised
+        self._channel.finish(error)
+        with contextlib.suppress(OSError):
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._leaving:
+            self._present -= 1
+            is_last = self._present == 0
+        if is_last:
+            super().close()
+
+
+class _Channel:
+    """A bounded queue of chunks between two threads that either side can end."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._chunks: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._finished = False
+        self._error: BaseException | None = None
+        self._closed = False
+
+    def put(self, chunk: bytes) -> bool:
+        """Wait for room and add a chunk. False: the reading side has gone."""
+        with self._changed:
+            while len(self._chunks) >= self._depth and not self._closed:
+                self._changed.wait()
+            if not self._closed:
+                self._chunks.append(chunk)
+                self._changed.notify_all()
+            return not self._closed
+
+    def finish(self, error: BaseException | None) -> None:
+        """Say that no chunk follows, or why."""
+        with self._changed:
+            self._finished = True
+            self._error = error
+            self._changed.notify_all()
+
+    def take(self) -> bytes:
+        """Wait for the next chunk; `b""` at the end. Raises the error that ended it."""
+        with self._changed:
+            while not self._chunks and not self._finished and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                raise ValueError("read of a closed stream")
+            if self._chunks:
+                chunk = self._chunks.popleft()
+                self._changed.notify_all()
+                return chunk
+            if self._error is not None:
+                raise self._error
+            return b""
+
+    def close(self) -> None:
+        """End the reading side: whoever waits, or will, is sent away."""
+        with self._changed:
+            self._closed = True
+            self._chunks.clear()
+            self._changed.notify_all()

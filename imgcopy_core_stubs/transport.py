@@ -1,0 +1,267 @@
+"""The contract of a transport: four small protocols that the copy engine works through.
+
+A `Transport` parses references; an `ImageReference` opens an `ImageSource` to read an image or an
+`ImageDestination` to store one. Everything is synchronous. Errors are those of `errors`: a source
+raises `SourceError`s, a destination `DestinationError`s, so a message says which side failed.
+
+To implement a protocol, subclass it: what is abstract is missing until you define it, what has a
+body here is derived from the rest.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import ClassVar, Final, Protocol, Self, runtime_checkable
+
+from attrs import field, frozen
+
+from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.manifest import Descriptor, ImageManifest, RawManifest
+from imgcopy_core_stubs.reference import DockerReference
+from imgcopy_core_stubs.streams import ByteStream
+
+API_VERSION: Final = 1
+"""The version of this contract; a transport names the one that it was written for."""
+
+
+@frozen
+class BlobInfo:
+    """A blob, as far as it is known: `None` is unknown, where the contract allows that."""
+
+    digest: Digest | None = None
+    size: int | None = None
+    media_type: str = ""
+    urls: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = field(factory=dict)
+
+    @classmethod
+    def of(cls, descriptor: Descriptor) -> Self:
+        """Return the blob that a descriptor names."""
+        return cls(
+            descriptor.digest,
+            descriptor.size,
+            descriptor.media_type,
+            descriptor.urls,
+            descriptor.annotations,
+        )
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """A kind of place that images are in, named by the scheme in front of a reference's colon."""
+
+    api_version: ClassVar[int] = API_VERSION
+    scheme: ClassVar[str]
+
+    source_options: ClassVar[type | None] = None
+    """The attrs class of the options for reading (`--src-opt`); None: there are none."""
+
+    destination_options: ClassVar[type | None] = None
+    """The attrs class of the options for writing (`--dest-opt`); None: there are none."""
+
+    @abstractmethod
+    def parse_reference(self, text: str) -> "ImageReference":
+        """Parse what follows `scheme:`. Touches neither the file system nor the network.
+
+        Raises:
+            InvalidReference: The text is malformed; the error names the part.
+        """
+
+
+@runtime_checkable
+class ImageReference(Protocol):
+    """One image's place. Immutable; `str()` gives the text that parses to an equal reference."""
+
+    scheme: ClassVar[str]
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return the reference without its scheme."""
+
+    @property
+    def docker_reference(self) -> DockerReference | None:
+        """The name that the image has at this place, where the transport knows such names."""
+        return None
+
+    @property
+    def path(self) -> str | None:
+        """The file or directory that holds the image, where there is one."""
+        return None
+
+    def tags(self, options: object | None = None) -> Sequence[str] | None:
+        """List the images at this place, as text that `imgcopy list-tags` prints.
+
+        An image without a tag is listed as `@N`, N counting all images there from 0. None: the
+        transport knows no tags.
+
+        Raises:
+            SourceError: The place cannot be read.
+        """
+        del options
+        return None
+
+    @abstractmethod
+    def open_source(self, options: object | None = None) -> "ImageSource":
+        """Open the image for reading; the caller closes what is returned.
+
+        Args:
+            options: An instance of the transport's `source_options`; None: the defaults.
+
+        Raises:
+            SourceError: It is not there, or cannot be read.
+        """
+
+    @abstractmethod
+    def open_destination(self, options: object | None = None) -> "ImageDestination":
+        """Prepare to store an image; the caller closes what is returned.
+
+        What can be known before any byte is read from a source (the place exists already, is not
+        writable) is refused here.
+
+        Args:
+            options: An instance of the transport's `destination_options`; None: the defaults.
+
+        Raises:
+            DestinationError: Nothing can be stored there.
+        """
+
+
+class _Closing(Protocol):
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@runtime_checkable
+class ImageSource(_Closing, Protocol):
+    """An image, or an index of images, to read. A context manager that closes itself."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> SourceCapabilities:
+        """What this source can do."""
+
+    @abstractmethod
+    def manifest(self, instance_digest: Digest | None = None) -> RawManifest:
+        """Return the manifest or index as it is stored.
+
+        Args:
+            instance_digest: A manifest that the index names; None: the top-level one.
+
+        Raises:
+            SourceError: It is missing, too large, or does not have its digest.
+        """
+
+    @abstractmethod
+    def blob(self, info: BlobInfo) -> ByteStream:
+        """Open a blob, as it is stored; the caller closes the stream.
+
+        The stream need not verify anything: the engine does.
+
+        Raises:
+            SourceError: It is missing or cannot be read.
+        """
+
+    def signatures(self, instance_digest: Digest | None = None) -> Sequence[bytes]:
+        """Return the image's simple signatures; most transports have none."""
+        del instance_digest
+        return ()
+
+    def layer_infos_for_copy(self, manifest: ImageManifest) -> Sequence[BlobInfo] | None:
+        """Return other blobs to read in place of the manifest's layers, one for each.
+
+        For sources that hold a layer in another form than the manifest says. None: as it says.
+        """
+        del manifest
+        return None
+
+
+@runtime_checkable
+class ImageDestination(_Closing, Protocol):
+    """A place to store one image in, or an index of images. A context manager that closes itself.
+
+    The order of calls: any number of blobs, then the manifests that name them (an index last), then
+    signatures, then `commit`. Nothing is visible before `commit`; `close` without `commit` leaves
+    everything as it was before.
+    """
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> DestinationCapabilities:
+        """What this destination can do: the same answers for as long as it lives."""
+
+    @abstractmethod
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        """Store a blob.
+
+        Reads the stream to its end, where it raises if what it gave does not have the digest or
+        size that `info` names; such a blob must not stay. A blob without a digest is stored under
+        the one that its bytes turn out to have.
+
+        Args:
+            stream: The bytes; the caller closes it.
+            info: What is known of the blob. Digest and size may be unknown.
+            is_config: It is an image's config.
+
+        Returns:
+            The blob with its digest and size.
+
+        Raises:
+            DestinationError: It cannot be stored.
+            SourceError: Passed on from the stream.
+        """
+
+    @abstractmethod
+    def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
+        """Return a blob that is here already and need not be put, or None.
+
+        Args:
+            info: The blob that is wanted; its digest must be known.
+            can_substitute: A blob of the same content in another form would do as well.
+
+        Raises:
+            DestinationStateError: The digest is unknown, which is a bug of the caller.
+        """
+
+    @abstractmethod
+    def put_manifest(self, manifest: RawManifest, *, instance_digest: Digest | None = None) -> None:
+        """Store a manifest, byte for byte, whose blobs have all been put or reused.
+
+        Args:
+            manifest: The bytes and their media type.
+            instance_digest: Its digest, when an index that names it follows; None: the top level.
+
+        Raises:
+            UnsupportedByDestination: Its type is none of `capabilities.manifest_types`.
+        """
+
+    @abstractmethod
+    def put_signatures(
+        self, signatures: Sequence[bytes], *, instance_digest: Digest | None = None
+    ) -> None:
+        """Store simple signatures of a manifest. An empty sequence is always accepted.
+
+        Raises:
+            UnsupportedByDestination: `capabilities.signatures_refusal` says why.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make the image visible, all at once. Called once, after everything was put.
+
+        Raises:
+            DestinationError: That failed, and nothing is visible.
+            DestinationStateError: It was committed already, or is closed.
+        """

@@ -1,0 +1,653 @@
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imgcopy_core_stubs import (
+    BlobDone,
+    BlobInfo,
+    BlobKind,
+    BlobProgress,
+    BlobStarted,
+    ByteStream,
+    Committed,
+    CopyFailed,
+    CopyOptions,
+    CopyStarted,
+    CorruptBlob,
+    DestinationCapabilities,
+    DestinationStateError,
+    DestinationWriteFailed,
+    Digest,
+    DigestMismatch,
+    Event,
+    Instances,
+    InvalidDocument,
+    InvalidOption,
+    LayerCompression,
+    NoMatchingPlatform,
+    Platform,
+    RawManifest,
+    SizeMismatch,
+    SourceReadFailed,
+    TooLarge,
+    UnsupportedByDestination,
+    UnsupportedImage,
+    copy_image,
+    media_types,
+)
+
+from .memory_transport import MemoryDestination, MemoryImage, MemorySource
+
+Json = dict[str, Any]
+
+ARCHIVE = DestinationCapabilities(
+    manifest_types=(media_types.DOCKER_MANIFEST,), layer_compression=LayerCompression.DECOMPRESS
+)
+LAYOUT = DestinationCapabilities(
+    manifest_types=(media_types.OCI_MANIFEST, media_types.OCI_INDEX),
+    layer_compression=LayerCompression.COMPRESS,
+    parallel_put_blob=True,
+    stores_indexes=True,
+)
+DIRECTORY = DestinationCapabilities(signatures_refusal=None, stores_indexes=True)
+
+
+def digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def parsed(data: bytes) -> Digest:
+    return Digest.parse(digest(data))
+
+
+def add_image(
+    place: MemoryImage,
+    layers: list[tuple[bytes, bytes]],
+    *,
+    docker: bool = False,
+    layer_type: str = "",
+    edit: Callable[[Json], object] = lambda document: None,
+    edit_config: Callable[[Json], object] = lambda document: None,
+    platform: str = "linux/amd64",
+) -> RawManifest:
+    """Add an image of (stored, decompressed) layers to a place; return its manifest."""
+    os, architecture = platform.split("/")
+    config: Json = {
+        "os": os,
+        "architecture": architecture,
+        "rootfs": {"type": "layers", "diff_ids": [digest(plain) for _, plain in layers]},
+    }
+    edit_config(config)
+    raw_config = json.dumps(config).encode()
+    kind = media_types.DOCKER_LAYER + ".gzip" if docker else media_types.OCI_LAYER + "+gzip"
+    document: Json = {
+        "schemaVersion": 2,
+        "mediaType": media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST,
+        "config": {
+            "mediaType": media_types.DOCKER_CONFIG if docker else media_types.OCI_CONFIG,
+            "digest": digest(raw_config),
+            "size": len(raw_config),
+        },
+        "layers": [
+            {"mediaType": layer_type or kind, "digest": digest(stored), "size": len(stored)}
+            for stored, _ in layers
+        ],
+    }
+    edit(document)
+    place.blobs[parsed(raw_config)] = raw_config
+    place.blobs |= {parsed(stored): stored for stored, _ in layers}
+    return RawManifest(json.dumps(document).encode())
+
+
+def source_of(*layers: tuple[bytes, bytes], **arguments: Any) -> MemoryImage:
+    place = MemoryImage("source")
+    place.manifest = add_image(place, list(layers), **arguments)
+    return place
+
+
+def zipped(plain: bytes) -> tuple[bytes, bytes]:
+    return gzip.compress(plain), plain
+
+
+def stored_manifest(place: MemoryImage) -> Json:
+    assert place.manifest is not None
+    document: Json = json.loads(place.manifest.raw)
+    return document
+
+
+BASE, TOP = zipped(b"base" * 1000), zipped(b"top" * 1_000_000)
+
+
+# --- the straight line ---------------------------------------------------------------------------
+
+
+def test_layers_are_decompressed_and_named_by_their_diff_ids() -> None:
+    source = source_of(BASE, TOP)
+    destination = MemoryImage(capabilities=ARCHIVE)
+    result = copy_image(source, destination)
+    manifest = stored_manifest(destination)
+    assert manifest["mediaType"] == media_types.DOCKER_MANIFEST
+    assert [layer["digest"] for layer in manifest["layers"]] == [digest(BASE[1]), digest(TOP[1])]
+    assert [layer["size"] for layer in manifest["layers"]] == [len(BASE[1]), len(TOP[1])]
+    assert {layer["mediaType"] for layer in manifest["layers"]} == {media_types.DOCKER_LAYER}
+    assert manifest["config"]["mediaType"] == media_types.DOCKER_CONFIG
+    config = stored_manifest(source)["config"]["digest"]
+    assert manifest["config"]["digest"] == config
+    assert destination.blobs.keys() == {
+        Digest.parse(config),
+        parsed(BASE[1]),
+        parsed(TOP[1]),
+    }
+    assert result.manifest == destination.manifest
+
+
+def test_blobs_come_before_the_commit_and_the_config_after_the_layers() -> None:
+    source = source_of(BASE, TOP)
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source, destination)
+    config = stored_manifest(source)["config"]["digest"]
+    assert destination.log == [
+        "open destination",
+        f"put {digest(BASE[1])[7:15]}",
+        f"put {digest(TOP[1])[7:15]}",
+        f"put {config[7:15]}",
+        "commit",
+        "close destination",
+    ]
+
+
+def test_a_manifest_that_can_stay_is_not_touched() -> None:
+    source = source_of(BASE, edit=lambda document: document.update(unknown=[1.10, {"x": None}]))
+    destination = MemoryImage(capabilities=DIRECTORY)
+    copy_image(source, destination, options=CopyOptions(preserve_digests=True))
+    assert destination.manifest is not None
+    assert source.manifest is not None
+    assert destination.manifest.raw == source.manifest.raw
+
+
+def test_a_layer_that_occurs_twice_is_read_once() -> None:
+    source = source_of(BASE, TOP, BASE)
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source, destination)
+    assert source.log.count(f"read {digest(BASE[0])[7:15]}") == 1
+    layers = [layer["digest"] for layer in stored_manifest(destination)["layers"]]
+    assert layers == [digest(BASE[1]), digest(TOP[1]), digest(BASE[1])]
+
+
+def test_two_blobs_of_the_same_content_are_stored_once() -> None:
+    plain = b"same content"
+    other = (gzip.compress(plain, 1) + gzip.compress(b""), plain)
+    source = source_of(zipped(plain), other)
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source, destination)
+    assert f"read {digest(other[0])[7:15]}" not in source.log
+
+
+def test_what_the_destination_has_is_not_read() -> None:
+    source = source_of(BASE, TOP)
+    destination = MemoryImage(capabilities=ARCHIVE, blobs={parsed(BASE[1]): BASE[1]})
+    events: list[Event] = []
+    copy_image(source, destination, observers=[events.append])
+    assert f"read {digest(BASE[0])[7:15]}" not in source.log
+    done = [event for event in events if isinstance(event, BlobDone)]
+    assert [(event.kind, event.reused) for event in done] == [
+        (BlobKind.LAYER, True),
+        (BlobKind.LAYER, False),
+        (BlobKind.CONFIG, False),
+    ]
+
+
+def test_plain_layers_are_compressed_where_that_is_wanted() -> None:
+    source = source_of((b"plain" * 99, b"plain" * 99), layer_type=media_types.OCI_LAYER)
+    destination = MemoryImage(capabilities=LAYOUT)
+    copy_image(source, destination)
+    (layer,) = stored_manifest(destination)["layers"]
+    assert layer["mediaType"] == media_types.OCI_LAYER + "+gzip"
+    stored = destination.blobs[Digest.parse(layer["digest"])]
+    assert gzip.decompress(stored) == b"plain" * 99
+    assert layer["size"] == len(stored)
+
+
+def test_a_compression_that_the_destination_has_no_type_for_is_replaced() -> None:
+    plain = b"xz layer" * 99
+    source = source_of((lzma.compress(plain), plain), docker=True)
+    destination = MemoryImage(capabilities=LAYOUT)
+    copy_image(source, destination)
+    (layer,) = stored_manifest(destination)["layers"]
+    assert layer["mediaType"] == media_types.OCI_LAYER + "+gzip"
+    assert gzip.decompress(destination.blobs[Digest.parse(layer["digest"])]) == plain
+
+
+def test_conversion_keeps_every_field_that_it_need_not_change() -> None:
+    def edit(document: Json) -> None:
+        document["annotations"] = {"a": "b"}
+        document["layers"][0] |= {"annotations": {"c": "d"}, "x-unknown": {"n": 1.10}}
+        document["config"]["x-unknown"] = [None]
+
+    source = source_of(BASE, edit=edit)
+    destination = MemoryImage(capabilities=DIRECTORY)
+    copy_image(source, destination, options=CopyOptions(manifest_type=media_types.DOCKER_MANIFEST))
+    there = stored_manifest(destination)
+    assert there["mediaType"] == media_types.DOCKER_MANIFEST
+    assert there["annotations"] == {"a": "b"}
+    assert there["layers"][0]["mediaType"] == media_types.DOCKER_LAYER + ".gzip"
+    assert there["layers"][0]["x-unknown"] == {"n": 1.10}
+    back = MemoryImage(capabilities=DIRECTORY)
+    copy_image(destination, back, options=CopyOptions(manifest_type=media_types.OCI_MANIFEST))
+    assert stored_manifest(back) == stored_manifest(source)
+
+
+# --- what must not verify ------------------------------------------------------------------------
+
+
+def _longer(document: Json) -> None:
+    document["layers"][0]["size"] += 1
+
+
+def _shorter(document: Json) -> None:
+    document["layers"][0]["size"] -= 1
+
+
+def _other_config_size(document: Json) -> None:
+    document["config"]["size"] += 1
+
+
+def _other_diff_id(config: Json) -> None:
+    config["rootfs"]["diff_ids"][0] = digest(b"something else")
+
+
+@pytest.mark.parametrize("capabilities", [ARCHIVE, LAYOUT, DIRECTORY], ids=["tar", "oci", "dir"])
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"edit": _longer}, SizeMismatch),
+        ({"edit": _shorter}, SizeMismatch),
+        ({"edit": _other_config_size}, SizeMismatch),
+        ({"edit_config": lambda config: config.update(rootfs=None)}, InvalidDocument),
+        ({"edit_config": lambda config: config["rootfs"]["diff_ids"].pop()}, InvalidDocument),
+    ],
+)
+def test_a_lie_in_manifest_or_config_is_found(
+    arguments: Json, error: type[Exception], capabilities: DestinationCapabilities
+) -> None:
+    assert_nothing_is_stored(source_of(BASE, TOP, **arguments), error, capabilities)
+
+
+def assert_nothing_is_stored(
+    source: MemoryImage,
+    error: type[BaseException],
+    capabilities: DestinationCapabilities = ARCHIVE,
+    options: CopyOptions | None = None,
+) -> BaseException:
+    destination = MemoryImage(capabilities=capabilities)
+    with pytest.raises(error) as caught:
+        copy_image(source, destination, options=options)
+    assert destination.manifest is None
+    assert destination.blobs == {}
+    assert "commit" not in destination.log
+    assert destination.log[-1] == "close destination"
+    assert_no_threads_are_left()
+    return caught.value
+
+
+def assert_no_threads_are_left() -> None:
+    deadline = time.monotonic() + 5
+    while threading.active_count() > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [t.name for t in threading.enumerate() if t.name.startswith("imgcopy")] == []
+
+
+def test_a_diff_id_that_the_content_does_not_have() -> None:
+    source = source_of(BASE, edit_config=_other_diff_id)
+    assert_nothing_is_stored(source, DigestMismatch)
+    plain = source_of((b"plain", b"plain"), edit_config=_other_diff_id)
+    assert_nothing_is_stored(plain, DigestMismatch)
+
+
+@pytest.mark.parametrize("capabilities", [ARCHIVE, LAYOUT, DIRECTORY], ids=["tar", "oci", "dir"])
+def test_a_flipped_byte_in_a_blob(capabilities: DestinationCapabilities) -> None:
+    for victim in (TOP[0], BASE[0]):
+        source = source_of(BASE, TOP)
+        damaged = bytearray(victim)
+        damaged[len(victim) // 2] ^= 1
+        source.blobs[parsed(victim)] = bytes(damaged)
+        destination = MemoryImage(capabilities=capabilities)
+        with pytest.raises((DigestMismatch, CorruptBlob)):
+            copy_image(source, destination)
+        assert destination.blobs == {}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [TOP[0][:-3], TOP[0] + b"garbage", TOP[0][:-8] + b"\1\2\3\4" + TOP[0][-4:]],
+    ids=["truncated", "trailing bytes", "wrong CRC"],
+)
+def test_damaged_gzip_whose_digest_matches(damaged: bytes) -> None:
+    assert_nothing_is_stored(source_of((damaged, TOP[1])), CorruptBlob)
+
+
+def test_a_bomb_is_refused_over_the_limit_that_the_user_set() -> None:
+    source = source_of(zipped(bytes(10_000_000)))
+    copy_image(
+        source, MemoryImage(capabilities=ARCHIVE), options=CopyOptions(layer_limit=10_000_000)
+    )
+    options = CopyOptions(layer_limit=9_999_999)
+    assert_nothing_is_stored(source, TooLarge, options=options)
+
+
+def test_a_media_type_that_lies_about_the_compression_is_of_no_account() -> None:
+    source = source_of(TOP, layer_type=media_types.OCI_LAYER + "+zstd")
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source, destination)
+    assert destination.blobs[parsed(TOP[1])] == TOP[1]
+
+
+# --- refused by name -----------------------------------------------------------------------------
+
+
+def test_an_encrypted_layer() -> None:
+    source = source_of(BASE, layer_type=media_types.OCI_LAYER + "+gzip+encrypted")
+    error = assert_nothing_is_stored(source, UnsupportedImage)
+    assert "it is encrypted" in str(error)
+
+
+def test_an_artifact() -> None:
+    kind = "application/vnd.example.thing"
+    source = source_of(BASE, edit=lambda document: document["config"].update(mediaType=kind))
+    error = assert_nothing_is_stored(source, UnsupportedImage)
+    assert str(error).startswith(
+        f'"memory:source" is unsupported: it is an artifact of type "{kind}"'
+    )
+    destination = MemoryImage(capabilities=DIRECTORY)
+    copy_image(source, destination)
+    assert stored_manifest(destination) == stored_manifest(source)
+
+
+def test_signatures_that_cannot_be_stored() -> None:
+    source = source_of(BASE)
+    source.image_signatures[None] = (b"signature",)
+    error = assert_nothing_is_stored(source, UnsupportedByDestination)
+    assert "--remove-signatures" in str(error)
+    copy_image(
+        source, MemoryImage(capabilities=ARCHIVE), options=CopyOptions(remove_signatures=True)
+    )
+
+
+def test_signatures_are_copied_unless_the_manifest_changes() -> None:
+    source = source_of(BASE)
+    source.image_signatures[None] = (b"signature",)
+    destination = MemoryImage(capabilities=DIRECTORY)
+    copy_image(source, destination)
+    assert destination.image_signatures == {None: (b"signature",)}
+    options = CopyOptions(manifest_type=media_types.DOCKER_MANIFEST)
+    error = assert_nothing_is_stored(source, UnsupportedByDestination, DIRECTORY, options)
+    assert "signatures be void" in str(error)
+
+
+@pytest.mark.parametrize("capabilities", [ARCHIVE], ids=["tar"])
+def test_digests_that_cannot_be_preserved(capabilities: DestinationCapabilities) -> None:
+    options = CopyOptions(preserve_digests=True)
+    for source in (source_of(BASE), source_of(BASE, docker=True)):
+        error = assert_nothing_is_stored(source, UnsupportedByDestination, capabilities, options)
+        assert "digests cannot be preserved" in str(error)
+        assert not any(call.startswith(f"read {digest(BASE[0])[7:15]}") for call in source.log)
+
+
+def test_a_manifest_type_that_the_destination_cannot_store() -> None:
+    options = CopyOptions(manifest_type=media_types.OCI_MANIFEST)
+    assert_nothing_is_stored(source_of(BASE), InvalidOption, ARCHIVE, options)
+
+
+# --- platforms and indexes -----------------------------------------------------------------------
+
+
+def index_of(*platforms: str, depth: int = 0) -> MemoryImage:
+    place = MemoryImage("source")
+    descriptors = []
+    for platform in platforms:
+        manifest = add_image(place, [zipped(platform.encode())], platform=platform)
+        place.instances[parsed(manifest.raw)] = manifest
+        os, architecture = platform.split("/")
+        descriptors.append(
+            {
+                "mediaType": media_types.OCI_MANIFEST,
+                "digest": digest(manifest.raw),
+                "size": len(manifest.raw),
+                "platform": {"os": os, "architecture": architecture},
+            }
+        )
+    document: Json = {"schemaVersion": 2, "manifests": descriptors, "x-unknown": 1.10}
+    raw = json.dumps(document | {"mediaType": media_types.OCI_INDEX}).encode()
+    for _ in range(depth):
+        place.instances[parsed(raw)] = RawManifest(raw)
+        inner = {"mediaType": media_types.OCI_INDEX, "digest": digest(raw), "size": len(raw)}
+        raw = json.dumps({"schemaVersion": 2, "manifests": [inner]}).encode()
+    place.manifest = RawManifest(raw, media_types.OCI_INDEX)
+    return place
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_the_wanted_platform_is_chosen(depth: int) -> None:
+    source = index_of("linux/amd64", "linux/s390x", depth=depth)
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source, destination, options=CopyOptions(platform=Platform("linux", "s390x")))
+    assert parsed(b"linux/s390x") in destination.blobs
+
+
+def test_indexes_nested_too_deeply() -> None:
+    source = index_of("linux/amd64", depth=4)
+    options = CopyOptions(platform=Platform("linux", "amd64"))
+    error = assert_nothing_is_stored(source, InvalidDocument, ARCHIVE, options)
+    assert "nested deeper than 4" in str(error)
+
+
+def test_an_instance_that_is_not_what_the_index_names() -> None:
+    for changed, error in ((b"{}", SizeMismatch), (None, DigestMismatch)):
+        source = index_of("linux/amd64")
+        (name, manifest) = next(iter(source.instances.items()))
+        other = manifest.raw.replace(b"layers", b"LAYERS") if changed is None else changed
+        source.instances[name] = RawManifest(other)
+        for instances in Instances.SYSTEM, Instances.ALL:
+            options = CopyOptions(instances=instances, platform=Platform("linux", "amd64"))
+            assert_nothing_is_stored(source, error, LAYOUT, options)
+
+
+def test_no_platform_fits() -> None:
+    options = CopyOptions(platform=Platform("linux", "riscv64"))
+    source = index_of("linux/amd64", "windows/amd64")
+    error = assert_nothing_is_stored(source, NoMatchingPlatform, ARCHIVE, options)
+    assert str(error) == (
+        '"memory:source" has no image for platform "linux/riscv64"; '
+        'it has "linux/amd64", "windows/amd64" (choose with --platform)'
+    )
+    error = assert_nothing_is_stored(source_of(BASE), NoMatchingPlatform, ARCHIVE, options)
+    assert 'it has "linux/amd64"' in str(error)
+
+
+def test_a_single_image_of_another_platform_is_copied_unless_one_is_asked_for() -> None:
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source_of(BASE, platform="plan9/mips"), destination)
+    assert destination.manifest is not None
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_an_index_is_copied_whole(depth: int) -> None:
+    source = index_of("linux/amd64", "linux/s390x", depth=depth)
+    for capabilities in (LAYOUT, DIRECTORY):
+        destination = MemoryImage(capabilities=capabilities)
+        copy_image(source, destination, options=CopyOptions(instances=Instances.ALL))
+        assert destination.manifest is not None
+        assert source.manifest is not None
+        assert destination.manifest.raw == source.manifest.raw
+        assert destination.instances.keys() == source.instances.keys()
+        assert destination.blobs == source.blobs
+
+
+def test_an_index_alone() -> None:
+    source = index_of("linux/amd64")
+    destination = MemoryImage(capabilities=DIRECTORY)
+    copy_image(source, destination, options=CopyOptions(instances=Instances.INDEX_ONLY))
+    assert destination.manifest == source.manifest
+    assert destination.blobs == {}
+
+
+def test_an_index_whose_images_are_converted() -> None:
+    source = index_of("linux/amd64", "linux/s390x")
+    destination = MemoryImage(capabilities=DIRECTORY)
+    options = CopyOptions(instances=Instances.ALL, manifest_type=media_types.DOCKER_MANIFEST)
+    copy_image(source, destination, options=options)
+    index = stored_manifest(destination)
+    assert index["mediaType"] == media_types.DOCKER_MANIFEST_LIST
+    assert index["x-unknown"] == 1.10
+    for descriptor in index["manifests"]:
+        raw = destination.instances[Digest.parse(descriptor["digest"])].raw
+        assert (digest(raw), len(raw)) == (descriptor["digest"], descriptor["size"])
+        assert json.loads(raw)["mediaType"] == descriptor["mediaType"]
+
+
+def test_a_destination_without_indexes_refuses_one() -> None:
+    options = CopyOptions(instances=Instances.ALL)
+    error = assert_nothing_is_stored(
+        index_of("linux/amd64"), UnsupportedByDestination, ARCHIVE, options
+    )
+    assert "--all" in str(error)
+
+
+# --- several threads -----------------------------------------------------------------------------
+
+
+def test_layers_are_copied_in_parallel_where_both_sides_allow_it() -> None:
+    layers = [zipped(b"layer %d" % number) for number in range(12)]
+    source = source_of(*layers)
+    source.parallel = True
+    destination = MemoryImage(capabilities=LAYOUT)
+    copy_image(source, destination)
+    assert [layer["digest"] for layer in stored_manifest(destination)["layers"]] == [
+        digest(stored) for stored, _ in layers
+    ]
+
+
+def test_an_error_in_one_thread_ends_the_others() -> None:
+    layers = [zipped(b"layer %d" % number) for number in range(12)]
+    source = source_of(*layers)
+    source.parallel = True
+    source.blobs[parsed(layers[5][0])] = b"other"
+    error = assert_nothing_is_stored(source, SizeMismatch, LAYOUT)
+    assert digest(layers[5][0]) in str(error)
+
+
+# --- peers that break the contract ---------------------------------------------------------------
+
+
+class _OtherDestination(MemoryImage):
+    def __init__(self, kind: type[MemoryDestination]) -> None:
+        super().__init__(capabilities=ARCHIVE)
+        self.kind = kind
+
+    def open_destination(self, options: object | None = None) -> MemoryDestination:
+        return self.kind(self)
+
+
+class _ReadsHalf(MemoryDestination):
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        if is_config:
+            return super().put_blob(stream, info, is_config=is_config)
+        stream.read(10)
+        return BlobInfo(info.digest, info.size or 10)
+
+
+class _SaysAnotherDigest(MemoryDestination):
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        stored = super().put_blob(stream, info, is_config=is_config)
+        return BlobInfo(parsed(b"another"), stored.size)
+
+
+class _SaysNothing(MemoryDestination):
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        super().put_blob(stream, info, is_config=is_config)
+        return info
+
+
+@pytest.mark.parametrize("kind", [_ReadsHalf, _SaysAnotherDigest, _SaysNothing])
+def test_a_destination_that_lies_is_caught(kind: type[MemoryDestination]) -> None:
+    destination = _OtherDestination(kind)
+    with pytest.raises(DestinationStateError):
+        copy_image(source_of(TOP), destination)
+    assert destination.manifest is None
+
+
+class _RaisesOSError(MemoryDestination):
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        stream.read(1)
+        raise OSError(28, "No space left on device")
+
+
+class _Unreadable(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(5, "Input/output error")
+
+
+class _UnreadableSource(MemoryImage):
+    def open_source(self, options: object | None = None) -> MemorySource:
+        class Source(MemorySource):
+            def blob(self, info: BlobInfo) -> ByteStream:
+                return _Unreadable()
+
+        return Source(self)
+
+
+def test_an_os_error_is_put_down_to_the_side_that_had_it() -> None:
+    with pytest.raises(DestinationWriteFailed, match="No space left on device"):
+        copy_image(source_of(TOP), _OtherDestination(_RaisesOSError))
+    source = source_of(TOP)
+    broken = _UnreadableSource(manifest=source.manifest)
+    with pytest.raises(SourceReadFailed, match="Input/output error"):
+        copy_image(broken, MemoryImage(capabilities=ARCHIVE))
+
+
+# --- events and interruption ---------------------------------------------------------------------
+
+
+def test_the_events_of_a_copy() -> None:
+    source = source_of(BASE, TOP)
+    events: list[Event] = []
+    result = copy_image(source, MemoryImage(capabilities=ARCHIVE), observers=[events.append])
+    config = stored_manifest(source)["config"]
+    size = len(BASE[0]) + len(TOP[0]) + config["size"]
+    assert events[0] == CopyStarted("memory:source", "memory:image", blobs=3, size=size)
+    assert [type(event) for event in events if not isinstance(event, BlobProgress)] == [
+        CopyStarted,
+        *[BlobStarted, BlobDone] * 3,
+        Committed,
+    ]
+    assert events[-1] == Committed(result.manifest.digest)
+    last = {event.digest: event.bytes_read for event in events if isinstance(event, BlobProgress)}
+    assert last == {parsed(BASE[0]): len(BASE[0]), parsed(TOP[0]): len(TOP[0])}
+
+
+def test_a_failure_is_an_event_too() -> None:
+    events: list[Event] = []
+    with pytest.raises(SizeMismatch) as caught:
+        copy_image(source_of(BASE, edit=_longer), MemoryImage(), observers=[events.append])
+    assert events[-1] == CopyFailed(caught.value)
+
+
+def test_an_interrupt_leaves_nothing() -> None:
+    class Interrupted(MemoryDestination):
+        def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+            stream.read(10)
+            raise KeyboardInterrupt
+
+    destination = _OtherDestination(Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        copy_image(source_of(TOP), destination)
+    assert destination.log == ["close destination"]
+    assert_no_threads_are_left()

@@ -1,0 +1,82 @@
+import threading
+import time
+
+import pytest
+
+from imgcopy_core_stubs._parallel import Turn, run_in_parallel
+
+
+def run(work: object, number: int, at_a_time: int) -> list[int]:
+    return run_in_parallel(
+        work,  # type: ignore[arg-type]  # each test's own function
+        range(number),
+        at_a_time=at_a_time,
+        cancelled=threading.Event(),
+    )
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 16])
+def test_results_come_in_the_order_of_the_tasks(at_a_time: int) -> None:
+    def work(task: int, turn: Turn) -> int:
+        time.sleep(0.002 * (5 - task % 5))
+        return task * task
+
+    assert run(work, 12, at_a_time) == [task * task for task in range(12)]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 16])
+def test_what_waits_for_its_turn_begins_in_order(at_a_time: int) -> None:
+    begun: list[int] = []
+
+    def work(task: int, turn: Turn) -> int:
+        time.sleep(0.002 * (5 - task % 5))
+        if task % 4 == 3:
+            return task  # this one needs no turn
+        turn.wait()
+        begun.append(task)
+        turn.pass_on()
+        time.sleep(0.002)
+        return task
+
+    run(work, 24, at_a_time)
+    assert begun == [task for task in range(24) if task % 4 != 3]
+
+
+def test_several_are_worked_on_at_a_time() -> None:
+    together = threading.Barrier(3)
+
+    def work(task: int, turn: Turn) -> int:
+        turn.wait()
+        turn.pass_on()
+        return together.wait(timeout=10)
+
+    assert sorted(run(work, 3, 3)) == [0, 1, 2]
+
+
+def test_the_first_failure_is_raised_and_the_rest_is_not_begun() -> None:
+    begun: list[int] = []
+
+    def work(task: int, turn: Turn) -> int:
+        turn.wait()
+        begun.append(task)
+        turn.pass_on()
+        if task == 2:
+            raise ValueError(task)
+        time.sleep(0.2)
+        return task
+
+    with pytest.raises(ValueError, match="2"):
+        run(work, 100, 2)
+    assert len(begun) < 10
+
+
+def test_a_task_that_fails_before_its_turn_does_not_block_the_others() -> None:
+    def work(task: int, turn: Turn) -> int:
+        if task == 1:
+            raise ValueError(task)
+        time.sleep(0.01)
+        turn.wait()
+        return task
+
+    with pytest.raises(ValueError, match="1"):
+        run(work, 8, 4)
