@@ -1,0 +1,139 @@
+"""What an OCI image layout holds: its marker file, its index, and where a blob is.
+
+Source: OCI image-spec `image-layout.md`.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import (
+    AmbiguousImage,
+    InvalidDocument,
+    SourceNotFound,
+    UnsupportedImage,
+)
+from imgcopy_core_stubs.json_documents import decode_json
+from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, RawManifest, parse_manifest
+from imgcopy_core_stubs.quoting import listing, quote
+from imgcopy_core_stubs.transports._files import read_document, require_directory
+from imgcopy_core_stubs.transports.oci.reference_text import is_image_name
+
+MARKER: Final = "oci-layout"
+INDEX: Final = "index.json"
+REF_NAME: Final = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME: Final = "io.containerd.image.name"
+
+_COMPATIBLE_VERSION: Final = re.compile(r"1\.[0-9]+\.[0-9]+")
+
+
+def blob_file(digest: Digest) -> str:
+    """Return the file of a blob, relative to the layout."""
+    return os.path.join("blobs", digest.algorithm, digest.hex)
+
+
+def check_marker(directory: str) -> None:
+    """Make sure that a directory is an image layout of a version that is understood (1.x).
+
+    Raises:
+        SourceNotFound: There is no such directory, or no `oci-layout` in it.
+        InvalidDocument: `oci-layout` is not what it should be.
+        UnsupportedImage: It is of another version.
+        SourceError: It cannot be read.
+    """
+    require_directory(directory)
+    what = f"{MARKER} of {quote(directory)}"
+    try:
+        raw = read_document(directory, MARKER, what)
+    except SourceNotFound:
+        problem = f"it is no OCI image layout (it has no file {quote(MARKER)})"
+        raise SourceNotFound(directory, problem) from None
+    version = decode_json(raw, what).get("imageLayoutVersion")
+    if not isinstance(version, str):
+        raise InvalidDocument(what, "$.imageLayoutVersion", "must be a string such as 1.0.0")
+    if not _COMPATIBLE_VERSION.fullmatch(version):
+        problem = f"its version is {quote(version)}, only 1.0.0 and later versions 1 are known"
+        raise UnsupportedImage(f"the image layout {quote(directory)}", problem)
+
+
+def read_index(directory: str) -> ImageIndex:
+    """Read the layout's `index.json`.
+
+    Raises:
+        SourceNotFound: There is none.
+        InvalidDocument: It is not an image index.
+        TooLarge: It has more than 4 MiB.
+        SourceError: It cannot be read.
+    """
+    what = f"{INDEX} of {quote(directory)}"
+    raw = read_document(directory, INDEX, what)
+    index = parse_manifest(RawManifest(raw, media_types.OCI_INDEX), what)
+    if not isinstance(index, ImageIndex):
+        raise InvalidDocument(what, "$", "must be an image index")
+    return index
+
+
+def listed_names(index: ImageIndex) -> Sequence[str]:
+    """Name each image of the index so that `choose` finds it: by its name, or else as `@N`."""
+    names = [f"@{position}" for position in range(len(index.manifests))]
+    for name, positions in _by_name(index).items():
+        if len(positions) == 1 and names[positions[0]].startswith("@") and is_image_name(name):
+            names[positions[0]] = name
+    return names
+
+
+def choose(index: ImageIndex, path: str, image: str | None, position: int | None) -> Descriptor:
+    """Return the image of a layout that a reference means.
+
+    Args:
+        index: The layout's index.
+        path: The layout, for error messages.
+        image: The image's name.
+        position: Its position in the index. With neither name nor position, the layout's only
+            image, under whatever names.
+
+    Raises:
+        SourceNotFound: There is no such image.
+        AmbiguousImage: There are several.
+    """
+    manifests = index.manifests
+    if not manifests:
+        raise SourceNotFound(path, "the layout holds no image")
+    if position is not None:
+        if position < len(manifests):
+            return manifests[position]
+        problem = f"the layout has no image @{position}; it has {listing(listed_names(index))}"
+        raise SourceNotFound(path, problem)
+    if image is None:
+        if len({descriptor.digest for descriptor in manifests}) == 1:
+            return manifests[0]
+        hint = "write PATH:NAME, or PATH:@N for the N-th"
+        raise AmbiguousImage(path, tuple(listed_names(index)), hint)
+    positions = _by_name(index).get(image)
+    if not positions:
+        problem = f"the layout has no image {quote(image)}; it has {listing(listed_names(index))}"
+        raise SourceNotFound(path, problem)
+    if len(positions) > 1:
+        hint = f"they have the same name {quote(image)}; write PATH:@N"
+        raise AmbiguousImage(path, tuple(f"@{n}" for n in positions), hint)
+    return manifests[positions[0]]
+
+
+def _by_name(index: ImageIndex) -> dict[str, list[int]]:
+    """Map each name to the positions of the images that have it.
+
+    containerd annotates the full reference too (`docker save` does it likewise); it counts where no
+    image has that text as its `ref.name`, and comes last.
+    """
+    names: dict[str, list[int]] = {}
+    for annotation in (REF_NAME, CONTAINERD_NAME):
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for position, descriptor in enumerate(index.manifests):
+            if name := descriptor.annotations.get(annotation):
+                found[name].append(position)
+        names |= {name: positions for name, positions in found.items() if name not in names}
+    return names
