@@ -1,0 +1,75 @@
+"""The program: subcommands that are imported when they are used, and how it ends.
+
+`imgcopy --version` and a mistyped command answer without importing anything but click.
+"""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from imgcopy_core_stubs.cli.debugging import debug_option, is_debugging
+
+_COMMANDS: Final = {
+    "copy": "imgcopy_core_stubs.cli.commands.copy",
+    "inspect": "imgcopy_core_stubs.cli.commands.inspect",
+    "list-tags": "imgcopy_core_stubs.cli.commands.list_tags",
+    "manifest-digest": "imgcopy_core_stubs.cli.commands.manifest_digest",
+    "plugins": "imgcopy_core_stubs.cli.commands.plugins",
+    "transports": "imgcopy_core_stubs.cli.commands.transports",
+    "validate": "imgcopy_core_stubs.cli.commands.validate",
+}
+
+
+class _Program(click.Group):
+    """A group whose subcommands are modules, each with a click command named `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; whatever it raises ends here, as a line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BaseException as error:  # noqa: BLE001  (Ctrl-C and bugs have their exit codes too)
+            from imgcopy_core_stubs.cli.failures import report  # noqa: PLC0415  (as above)
+
+            ctx.exit(report(error, debug=is_debugging(ctx)))
+
+
+@click.command("imgcopy", cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    package_name="imgcopy-docker-archive", prog_name="imgcopy", message="%(prog)s %(version)s"
+)
+@debug_option
+def program() -> None:
+    """Copy container images between transports, with no daemon and no root.
+
+    An image is written TRANSPORT:REFERENCE; "imgcopy transports" lists the transports.
+
+    \b
+    imgcopy copy oci:layout:app docker-archive:app.tar:example.org/app:1.0
+    imgcopy inspect docker-archive:app.tar
+    """  # noqa: D301  (click keeps the lines after \b as they are)
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command line, and return the exit code."""
+    try:
+        status = program.main(arguments, "imgcopy", standalone_mode=False)
+    except (click.ClickException, click.Abort) as error:
+        from imgcopy_core_stubs.cli.failures import report_usage  # noqa: PLC0415  (as above)
+
+        return report_usage(error)
+    return status or 0

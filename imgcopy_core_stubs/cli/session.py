@@ -1,0 +1,129 @@
+"""What every command with a reference starts with: plugins, their warnings, and the settings."""
+
+import os
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+import attrs
+from attrs import frozen
+
+from imgcopy_core_stubs.cli.config_file import (
+    ConfigFile,
+    given_values,
+    preset_values,
+    read_config_file,
+)
+from imgcopy_core_stubs.cli.messages import warn
+from imgcopy_core_stubs.errors import InvalidOption
+from imgcopy_core_stubs.plugins import TransportRegistry, load_plugins
+from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.transport import ImageReference, Transport
+
+
+class Direction(Enum):
+    """Which of a transport's two sets of options is meant, and the flag that sets them."""
+
+    SOURCE = "--src-opt"
+    DESTINATION = "--dest-opt"
+
+    def options_class(self, transport: Transport) -> type[attrs.AttrsInstance] | None:
+        """Return the transport's options class for this direction, if it has one."""
+        if self is Direction.SOURCE:
+            cls = transport.source_options
+        else:
+            cls = transport.destination_options
+        return cls if cls is not None and attrs.has(cls) else None
+
+
+@frozen
+class Shorthand:
+    """An option of the command that stands for an option of a transport."""
+
+    flag: str
+    """What the user wrote, such as `--overwrite`."""
+    name: str
+    """The field of the transport's options class."""
+    values: tuple[str, ...]
+    """The values that it stands for."""
+    adds: bool = False
+    """The values come on top of those that are given otherwise."""
+
+
+@frozen
+class Session:
+    """The transports that there are, and what is set for them."""
+
+    registry: TransportRegistry
+    config: ConfigFile
+    environ: Mapping[str, str]
+
+    @classmethod
+    def start(cls) -> "Session":
+        """Load the plugins, warn of those that fail, and read the config file.
+
+        Raises:
+            PluginError: A plugin failed, and the environment asks for an error.
+            InvalidOption: The config file is invalid.
+        """
+        return cls(load_transports(), read_config_file(os.environ), os.environ)
+
+    def reference(self, text: str) -> ImageReference:
+        """Parse a reference, as `TransportRegistry.parse_reference` does."""
+        return self.registry.parse_reference(text)
+
+    def accepts(self, reference: ImageReference, direction: Direction, name: str) -> bool:
+        """Whether a reference's transport has an option of this name."""
+        cls = direction.options_class(self.registry.transport(reference.scheme))
+        return cls is not None and name in attrs.fields_dict(cls)
+
+    def options(
+        self,
+        reference: ImageReference,
+        direction: Direction,
+        pairs: Iterable[tuple[str, str]],
+        shorthands: Iterable[Shorthand] = (),
+    ) -> object | None:
+        """Return the options to open a reference with: file, environment, command line.
+
+        Args:
+            reference: What is opened.
+            direction: What for.
+            pairs: The command line's `KEY=VALUE`s.
+            shorthands: The command line's options that stand for such pairs.
+
+        Raises:
+            InvalidOption: One is unknown, does not apply, or has a value that it cannot have.
+        """
+        transport = self.registry.transport(reference.scheme)
+        given = list(pairs)
+        named = {key.replace("-", "_") for key, _ in given}
+        for shorthand in shorthands:
+            if not self.accepts(reference, direction, shorthand.name):
+                purpose = "reading" if direction is Direction.SOURCE else "writing"
+                problem = (
+                    f"the transport {quote(transport.scheme)} has no such option for {purpose}"
+                )
+                raise InvalidOption(shorthand.flag, problem)
+            if shorthand.name in named and not shorthand.adds:
+                problem = f"cannot be combined with {direction.value} {shorthand.name}"
+                raise InvalidOption(shorthand.flag, problem)
+            given += [(shorthand.name, value) for value in shorthand.values]
+        cls = direction.options_class(transport)
+        values = preset_values(transport, cls, self.config, self.environ, self.registry.schemes)
+        values |= given_values(cls, given, flag=direction.value, scheme=transport.scheme)
+        try:
+            return cls and cls(**values)
+        except (TypeError, ValueError) as error:  # of a validator, which may compare options
+            raise InvalidOption(direction.value, str(error)) from error
+
+
+def load_transports() -> TransportRegistry:
+    """Load the plugins, and warn of those that fail.
+
+    Raises:
+        PluginError: A plugin failed, and the environment asks for an error.
+    """
+    registry = load_plugins(os.environ)
+    for failure in registry.failures:
+        warn(failure)
+    return registry

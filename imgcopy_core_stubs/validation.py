@@ -1,0 +1,183 @@
+"""Validation: everything of an image read and verified, and every problem reported."""
+
+import contextlib
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs._copy_blob import read_document
+from imgcopy_core_stubs.compression import Compression, DecompressedStream, sniff_stream
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import (
+    CorruptBlob,
+    InvalidDocument,
+    SourceError,
+    SourceReadFailed,
+    UnsupportedImage,
+)
+from imgcopy_core_stubs.instances import (
+    INDEX_DEPTH,
+    choose_instance,
+    nested_too_deeply,
+    read_instance,
+)
+from imgcopy_core_stubs.manifest import (
+    ImageIndex,
+    ImageManifest,
+    parse_config,
+    parse_manifest,
+)
+from imgcopy_core_stubs.platforms import Platform
+from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.streams import CHUNK, ByteStream, ReadAhead, VerifyingStream
+from imgcopy_core_stubs.transport import BlobInfo, ImageSource
+
+
+@frozen
+class Validation:
+    """What was read, and what is wrong with it."""
+
+    problems: tuple[SourceError, ...]
+    """Everything that is wrong, in the order of the manifest; of a blob its first problem."""
+    images: int
+    """How many images there are: more than one below an index."""
+    blobs: int
+    """How many different blobs were read and verify."""
+    size: int
+    """The sum of their sizes in bytes, as they are stored."""
+
+
+def validate_image(
+    source: ImageSource,
+    what: str,
+    *,
+    platform: Platform | None = None,
+    layer_limit: int | None = None,
+) -> Validation:
+    """Read and verify an image, or an index and all its images.
+
+    Digests and sizes of manifests, configs and layers are verified, layers are decompressed and
+    held against the config's diff IDs, and there must be as many of these as there are layers.
+
+    Args:
+        source: The image; only its own operations are used, as a copy would.
+        what: Its name for error messages.
+        platform: Choose one image of an index, and validate it alone; None: validate all.
+        layer_limit: The most bytes that a layer may decompress to; None: any number.
+
+    Raises:
+        RegistryError: The network fails, which says nothing about the image.
+    """
+    validator = _Validator(source, what, layer_limit)
+    with validator.collecting(f"manifest of {quote(what)}"):
+        if platform is not None:
+            validator.check_image(choose_instance(source, platform, what), quote(what))
+        else:
+            parsed = parse_manifest(source.manifest(), f"manifest of {quote(what)}")
+            validator.check(parsed, quote(what))
+    return validator.result()
+
+
+class _Validator:
+    def __init__(self, source: ImageSource, what: str, layer_limit: int | None) -> None:
+        self._source = source
+        self._what = what
+        self._layer_limit = layer_limit
+        self._problems: list[SourceError] = []
+        self._images = 0
+        self._verified: dict[Digest, int] = {}
+        # Images share layers; each is read once for each size and diff ID that it is said to have.
+        self._checked: set[tuple[Digest | None, int | None, Digest | None]] = set()
+
+    def result(self) -> Validation:
+        return Validation(
+            tuple(self._problems),
+            images=self._images,
+            blobs=len(self._verified),
+            size=sum(self._verified.values()),
+        )
+
+    @contextlib.contextmanager
+    def collecting(self, what: str) -> Iterator[None]:
+        """Note a problem with `what` instead of raising it."""
+        try:
+            yield
+        except SourceError as error:
+            self._problems.append(error)
+        except OSError as error:
+            self._problems.append(SourceReadFailed(what, error))
+
+    def check(self, parsed: ImageManifest | ImageIndex, what: str, *, depth: int = 0) -> None:
+        if isinstance(parsed, ImageManifest):
+            self.check_image(parsed, what)
+            return
+        if depth == INDEX_DEPTH:
+            raise nested_too_deeply(self._what)
+        for descriptor in parsed.manifests:
+            name = f"{descriptor.digest} of {quote(self._what)}"
+            with self.collecting(f"manifest {name}"):
+                instance = read_instance(self._source, descriptor, self._what)
+                self.check(instance, name, depth=depth + 1)
+
+    def check_image(self, manifest: ImageManifest, what: str) -> None:
+        self._images += 1
+        diff_ids: tuple[Digest, ...] = ()
+        with self.collecting(f"config of {what}"):
+            diff_ids = self._check_config(manifest, what)
+        blobs = self._source.layer_infos_for_copy(manifest)
+        if blobs is None:
+            blobs = [BlobInfo.of(layer) for layer in manifest.layers]
+        for index, blob in enumerate(blobs):
+            diff_id = diff_ids[index] if diff_ids else None
+            check = (blob.digest, blob.size, diff_id)
+            if check not in self._checked:
+                self._checked.add(check)
+                name = f"layer {index + 1} ({blob.digest}) of {what}"
+                with self.collecting(name):
+                    self._check_layer(blob, diff_id, name, is_tar=manifest.is_image)
+
+    def _check_config(self, manifest: ImageManifest, what: str) -> tuple[Digest, ...]:
+        """Verify the config, and return the diff IDs of an image's layers."""
+        name = f"config of {what}"
+        raw = read_document(self._source, manifest.config, name)
+        self._verified[manifest.config.digest] = len(raw)
+        if not manifest.is_image:
+            return ()
+        diff_ids = parse_config(raw, name).diff_ids
+        if len(diff_ids) != len(manifest.layers):
+            problem = f"has {len(diff_ids)} diff IDs for {len(manifest.layers)} layers"
+            raise InvalidDocument(name, "$.rootfs.diff_ids", problem)
+        return diff_ids
+
+    def _check_layer(
+        self, blob: BlobInfo, diff_id: Digest | None, what: str, *, is_tar: bool
+    ) -> None:
+        stored = VerifyingStream(self._source.blob(blob), what, digest=blob.digest, size=blob.size)
+        with stored:
+            if is_tar and not media_types.is_encrypted(blob.media_type):
+                self._check_content(stored, diff_id, what)
+            _read_to_end(stored)
+        self._verified[stored.digest] = stored.bytes_read
+        if media_types.is_encrypted(blob.media_type):
+            raise UnsupportedImage(what, "it is encrypted, so its content cannot be verified")
+
+    def _check_content(self, stored: VerifyingStream, diff_id: Digest | None, what: str) -> None:
+        """Decompress a layer and hold it against its diff ID."""
+        compression, stream = sniff_stream(stored)
+        if compression is not Compression.NONE:
+            stream = DecompressedStream(stream, compression, what)
+        name = f"the content of {what}"
+        content = VerifyingStream(ReadAhead(stream), name, digest=diff_id, limit=self._layer_limit)
+        with content:
+            try:
+                _read_to_end(content)
+            except CorruptBlob:
+                # Other bytes than the digest names would be the reason, and say more.
+                _read_to_end(stored)
+                raise
+
+
+def _read_to_end(stream: ByteStream) -> None:
+    while stream.read(CHUNK):
+        pass

@@ -1,0 +1,51 @@
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgcopy_core_stubs.cli.output import indented_json
+from imgcopy_core_stubs.json_values import NumberLiteral
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2**63 - 1) | st.text(),
+    lambda items: st.lists(items) | st.dictionaries(st.text(), items),
+)
+
+
+@given(VALUES)
+def test_it_means_what_it_was_made_of_and_is_safe_to_print(value: Any) -> None:
+    text = indented_json(value)
+
+    assert json.loads(text) == value
+    assert text.replace("\n", "").isprintable()
+
+
+def test_the_format_is_that_of_skopeo() -> None:
+    value: Any = {"Tags": ["a", "b"], "Empty": [], "None": None, "Map": {"x": {}}}
+
+    assert indented_json(value) == (
+        "{\n"
+        '    "Tags": [\n'
+        '        "a",\n'
+        '        "b"\n'
+        "    ],\n"
+        '    "Empty": [],\n'
+        '    "None": null,\n'
+        '    "Map": {\n'
+        '        "x": {}\n'
+        "    }\n"
+        "}"
+    )
+
+
+def test_number_literals_stay_as_they_were() -> None:
+    assert indented_json([NumberLiteral("1.10"), NumberLiteral("1e400")]) == (
+        "[\n    1.10,\n    1e400\n]"
+    )
+
+
+def test_what_a_terminal_would_act_on_is_escaped() -> None:
+    assert indented_json("é🐳\x1b\x7f\x9b\u202e\U000e0001") == (
+        '"é🐳\\u001b\\u007f\\u009b\\u202e\\udb40\\udc01"'
+    )
