@@ -34,7 +34,7 @@ class UsageError(ImgcopyError):
     exit_code: ClassVar[int] = 2
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class InvalidReference(UsageError):
     """An image reference, or a part of one, is malformed."""
 
@@ -45,7 +45,7 @@ class InvalidReference(UsageError):
         return f"invalid reference {quote(self.text)}: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class UnknownTransport(UsageError):
     """No transport has the scheme that a reference names."""
 
@@ -67,7 +67,7 @@ class UnknownTransport(UsageError):
         return message
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class InvalidOption(UsageError):
     """An option has a value that it cannot have, or does not apply to what was asked."""
 
@@ -78,7 +78,7 @@ class InvalidOption(UsageError):
         return f"option {quote(self.option)}: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SameFile(UsageError):
     """Source and destination are one and the same file (by inode)."""
 
@@ -97,7 +97,7 @@ class SourceError(ImgcopyError):
     exit_code: ClassVar[int] = 3
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SourceNotFound(SourceError):
     """The source, or an image in it, does not exist."""
 
@@ -108,7 +108,7 @@ class SourceNotFound(SourceError):
         return f"{quote(self.name)}: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SourceReadFailed(SourceError):
     """The operating system reported an error while the source was read."""
 
@@ -124,7 +124,7 @@ class SourceReadFailed(SourceError):
         return f"cannot read {quote(self.name)}: {strerror(self.cause)}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class AmbiguousImage(SourceError):
     """The source holds several images and the reference does not say which one is meant."""
 
@@ -139,7 +139,7 @@ class AmbiguousImage(SourceError):
         )
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class InvalidDocument(SourceError):
     """A JSON document (manifest, index, config, …) breaks its format.
 
@@ -158,7 +158,7 @@ class InvalidDocument(SourceError):
         return f"invalid {self.what}: {where}{self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class InvalidArchive(SourceError):
     """A tar file breaks its format. `offset` counts bytes from the start of the (plain) archive."""
 
@@ -177,7 +177,7 @@ class VerificationError(SourceError):
     """Bytes are not what their digest, size or compression format says."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class DigestMismatch(VerificationError):
     """Bytes do not have the digest that names them."""
 
@@ -189,7 +189,7 @@ class DigestMismatch(VerificationError):
         return f"{self.what} does not verify: expected {self.expected}, got {self.actual}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SizeMismatch(VerificationError):
     """A blob is longer or shorter than its descriptor says. `actual` None: it is longer."""
 
@@ -202,7 +202,7 @@ class SizeMismatch(VerificationError):
         return f"{self.what} does not verify: expected {self.expected} bytes, got {got}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class CorruptBlob(VerificationError):
     """A compressed blob cannot be decompressed."""
 
@@ -213,7 +213,7 @@ class CorruptBlob(VerificationError):
         return f"{self.what} is corrupt: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class TooLarge(SourceError):
     """Something exceeds a limit that protects the machine, or one that the user set."""
 
@@ -226,7 +226,7 @@ class TooLarge(SourceError):
         return f"{self.what} exceeds the limit of {self.limit} bytes{hint}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class UnsupportedImage(SourceError):
     """The source is well-formed, but of a kind that imgcopy, or this destination, cannot copy."""
 
@@ -237,7 +237,7 @@ class UnsupportedImage(SourceError):
         return f"{self.what} is unsupported: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class NoMatchingPlatform(SourceError):
     """A multi-platform image has no instance for the platform that is wanted."""
 
@@ -270,7 +270,7 @@ class DestinationError(ImgcopyError):
     exit_code: ClassVar[int] = 5
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class DestinationExists(DestinationError):
     """The destination exists, and replacing it was not asked for."""
 
@@ -281,7 +281,7 @@ class DestinationExists(DestinationError):
         return f"{quote(self.path)} already exists ({self.hint})"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class InvalidDestination(DestinationError):
     """The destination is something that an image cannot be written to."""
 
@@ -292,7 +292,7 @@ class InvalidDestination(DestinationError):
         return f"cannot write {quote(self.path)}: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class DestinationWriteFailed(DestinationError):
     """The operating system reported an error while the destination was written."""
 
@@ -308,7 +308,7 @@ class DestinationWriteFailed(DestinationError):
         return f"cannot write {quote(self.path)}: {strerror(self.cause)}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class UnsupportedByDestination(DestinationError):
     """The destination has declared that it cannot store this (see its capabilities)."""
 
@@ -319,7 +319,7 @@ class UnsupportedByDestination(DestinationError):
         return f"{quote(self.destination)}: {self.problem}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class DestinationStateError(DestinationError):
     """The destination was used against its contract: after close, or committed twice."""
 
@@ -333,7 +333,7 @@ class DestinationStateError(DestinationError):
 # --- 6: plugins ----------------------------------------------------------------------------------
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class PluginError(ImgcopyError):
     """A plugin does not load, or what it registers breaks the contract."""
 

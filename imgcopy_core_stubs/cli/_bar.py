@@ -2,7 +2,7 @@
 
 import contextlib
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -15,11 +15,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from imgcopy_core_stubs.cli.progress import Tally
+from imgcopy_core_stubs.cli._tally import Tally
+from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.events import BlobDone, BlobProgress, BlobStarted, CopyStarted, Event
-
-if TYPE_CHECKING:
-    from imgcopy_core_stubs.digest import Digest
 
 
 class Bar:

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from imgcopy_core_stubs.cli._tally import Tally
 from imgcopy_core_stubs.cli.messages import say
 from imgcopy_core_stubs.cli.sizes import format_size
 from imgcopy_core_stubs.digest import Digest
@@ -19,7 +20,6 @@ from imgcopy_core_stubs.events import (
     BlobDone,
     BlobProgress,
     BlobStarted,
-    CopyStarted,
     Event,
     Observer,
 )
@@ -64,41 +64,6 @@ def progress_shown(style: ProgressStyle) -> Iterator[tuple[Observer, ...]]:
             yield (JsonProgress(),)
         case _:
             yield ()
-
-
-class Tally:
-    """How far a copy is, counted from its events.
-
-    Attributes:
-        blobs: How many blobs there are.
-        size: The sum of their sizes in bytes.
-        blobs_done: How many of them are stored.
-    """
-
-    def __init__(self) -> None:
-        self.blobs = 0
-        self.size = 0
-        self.blobs_done = 0
-        self._bytes_done = 0
-        self._in_flight: dict[Digest, int] = {}
-
-    @property
-    def bytes_done(self) -> int:
-        """How many bytes were read, or need not be read."""
-        return self._bytes_done + sum(self._in_flight.values())
-
-    def __call__(self, event: Event) -> None:
-        """Count an event."""
-        match event:
-            case CopyStarted():  # once for each image of an index
-                self.blobs += event.blobs
-                self.size += event.size
-            case BlobProgress():
-                self._in_flight[event.digest] = event.bytes_read
-            case BlobDone():
-                read = self._in_flight.pop(event.digest, 0)
-                self._bytes_done += read if event.size is None else event.size
-                self.blobs_done += 1
 
 
 class PlainProgress:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from imgcopy_core_stubs.cli._tally import Tally
 from imgcopy_core_stubs.cli.progress import (
     JsonProgress,
     PlainProgress,
     ProgressStyle,
-    Tally,
     progress_shown,
 )
 from imgcopy_core_stubs.digest import Digest
