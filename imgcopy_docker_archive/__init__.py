@@ -1,0 +1,19 @@
+"""The `docker-archive:` transport: the tar file of `docker save` and `docker load`."""
+
+from imgcopy_docker_archive.archive import DockerArchive
+from imgcopy_docker_archive.config import (
+    DockerArchiveDestinationOptions,
+    DockerArchiveSourceOptions,
+    Existing,
+)
+from imgcopy_docker_archive.destination import DockerArchiveDestination
+from imgcopy_docker_archive.writer import ArchiveWriter
+
+__all__ = [
+    "ArchiveWriter",
+    "DockerArchive",
+    "DockerArchiveDestination",
+    "DockerArchiveDestinationOptions",
+    "DockerArchiveSourceOptions",
+    "Existing",
+]

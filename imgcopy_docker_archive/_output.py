@@ -1,0 +1,137 @@
+"""Where an archive's bytes go: a file that can be written at any position, or a pipe."""
+
+import fcntl
+import gzip
+import io
+import os
+import stat
+import threading
+from abc import abstractmethod
+from typing import BinaryIO, Protocol
+
+
+class Output(Protocol):
+    """Bytes that are written at positions, counted from where the archive starts.
+
+    Every method raises the operating system's `OSError`.
+    """
+
+    seekable: bool
+    """Whether one can go back and write over what is there, and write in several threads."""
+
+    @abstractmethod
+    def write_at(self, position: int, data: bytes) -> None:
+        """Write all of `data`."""
+
+    @abstractmethod
+    def truncate(self, position: int) -> None:
+        """Cut everything off from `position` on. Only where `seekable` is true."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Hand what is buffered to the operating system, and leave the file at its end."""
+
+
+def output_to(file: BinaryIO) -> Output:
+    """Return the output that suits a binary file, from the file's present position on."""
+    if not _can_go_back(file):
+        return PipeOutput(file)
+    if isinstance(file, io.FileIO):
+        return FileOutput(file)
+    return ObjectOutput(file)
+
+
+class FileOutput(Output):
+    """An unbuffered file: several threads can write to their positions at the same time."""
+
+    seekable = True
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._start = file.tell()
+
+    def write_at(self, position: int, data: bytes) -> None:
+        """Write all of `data`; the system may take less than it is given."""
+        position += self._start
+        descriptor = self._file.fileno()
+        written = os.pwrite(descriptor, data, position)
+        while written < len(data):
+            rest = memoryview(data)[written:]
+            written += os.pwrite(descriptor, rest, position + written)
+
+    def truncate(self, position: int) -> None:
+        """Cut off the rest of the file."""
+        self._file.truncate(self._start + position)
+
+    def flush(self) -> None:
+        """Leave the file standing at its end; nothing is buffered."""
+        self._file.seek(0, io.SEEK_END)
+
+
+class ObjectOutput(Output):
+    """Any seekable file object: `io.BytesIO`, or a buffered file."""
+
+    seekable = True
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._start = file.tell()
+        self._lock = threading.Lock()
+
+    def write_at(self, position: int, data: bytes) -> None:
+        """Seek and write."""
+        with self._lock:
+            self._file.seek(self._start + position)
+            _write_all(self._file, data)
+
+    def truncate(self, position: int) -> None:
+        """Cut off the rest of the file."""
+        with self._lock:
+            self._file.seek(self._start + position)
+            self._file.truncate()
+
+    def flush(self) -> None:
+        """Flush the file, and leave it standing at its end."""
+        self._file.seek(0, io.SEEK_END)
+        self._file.flush()
+
+
+class PipeOutput(Output):
+    """A file that takes bytes in their order only."""
+
+    seekable = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write_at(self, position: int, data: bytes) -> None:
+        """Write all of `data`; `position` is where the one before ended."""
+        del position
+        _write_all(self._file, data)
+
+    def truncate(self, position: int) -> None:
+        """Raise an error: what is in a pipe is out."""
+        raise io.UnsupportedOperation(f"cannot go back to byte {position}")
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self._file.flush()
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of `data`; a raw file may take less than it is given."""
+    written = file.write(data)
+    while written < len(data):
+        written += file.write(memoryview(data)[written:])
+
+
+def _can_go_back(file: BinaryIO) -> bool:
+    opened: object = file
+    if not file.seekable() or isinstance(opened, gzip.GzipFile):  # which says that it is seekable
+        return False
+    try:
+        descriptor = file.fileno()
+    except OSError:  # no file of the operating system: io.BytesIO, for example
+        return True
+    appends = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
+    return stat.S_ISREG(os.fstat(descriptor).st_mode) and not appends

@@ -1,0 +1,143 @@
+"""`ImageDestination` over an archive of the `docker` layout."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+from imgcopy_core_stubs import (
+    DOCUMENT_LIMIT,
+    BlobInfo,
+    ByteStream,
+    DestinationCapabilities,
+    DestinationError,
+    DestinationStateError,
+    Digest,
+    DockerReference,
+    ImageConfig,
+    ImageDestination,
+    ImageManifest,
+    LayerCompression,
+    NoSignatures,
+    RawManifest,
+    TooLarge,
+    UnsupportedByDestination,
+    media_types,
+    parse_config,
+    parse_manifest,
+    quote,
+    required_digest,
+)
+from imgcopy_docker_archive.writer import ArchiveWriter
+
+_CAPABILITIES: Final = DestinationCapabilities(
+    manifest_types=(media_types.DOCKER_MANIFEST,),
+    signatures_refusal="Storing signatures for docker tar files is not supported",
+    parallel_put_blob=True,
+    layer_compression=LayerCompression.DECOMPRESS,
+)
+
+
+class DockerArchiveDestination(NoSignatures, ImageDestination):
+    """One image on its way into an archive that a writer writes.
+
+    Args:
+        writer: Writes the archive; whoever made it finishes it.
+        tags: The image's names, with tags. Without any the image is untagged.
+        name: What the archive is called in error messages.
+    """
+
+    def __init__(
+        self, writer: ArchiveWriter, tags: Sequence[DockerReference], name: str = "archive"
+    ) -> None:
+        self._writer = writer
+        self._tags = tuple(tags)
+        self._name = name
+        self._configs: dict[Digest, ImageConfig] = {}
+        self._image: ImageConfig | None = None
+        self._closed = False
+
+    @property
+    def capabilities(self) -> DestinationCapabilities:
+        """Docker schema 2 only, decompressed layers, no signatures, no indexes."""
+        return _CAPABILITIES
+
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        """Write a layer into the archive; a config is kept until the manifest names it."""
+        self._check_open()
+        if not is_config:
+            return self._writer.put_layer(stream, info)
+        config = parse_config(_read_document(stream), f"config for {quote(self._name)}")
+        digest = info.digest or config.digest
+        self._configs[digest] = config
+        return BlobInfo(digest, len(config.raw), info.media_type)
+
+    def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
+        """Return a layer that is in the archive already: it is never sent again."""
+        del can_substitute
+        self._check_open()
+        return self._writer.layer(required_digest(info, self._name))
+
+    def put_manifest(self, manifest: RawManifest, *, instance_digest: Digest | None = None) -> None:
+        """Take the image that a Docker schema 2 manifest describes into the archive.
+
+        Raises:
+            UnsupportedByDestination: It is another kind of manifest, one of an index's, or names
+                blobs that were not put.
+        """
+        self._check_open()
+        if instance_digest is not None:
+            raise UnsupportedByDestination(self._name, "a docker archive holds no indexes")
+        parsed = parse_manifest(manifest, f"manifest for {quote(self._name)}")
+        if not isinstance(parsed, ImageManifest) or not parsed.is_docker:
+            raise UnsupportedByDestination(
+                self._name,
+                f"a manifest of type {quote(parsed.media_type)} cannot be stored, "
+                f"{quote(media_types.DOCKER_MANIFEST)} is needed",
+            )
+        config = self._configs.get(parsed.config.digest)
+        if config is None:
+            problem = f"the config {parsed.config.digest} was not put"
+            raise UnsupportedByDestination(self._name, problem)
+        if tuple(layer.digest for layer in parsed.layers) != config.diff_ids:
+            problem = "the manifest's layers are not the config's diff IDs"
+            raise UnsupportedByDestination(self._name, problem)
+        self._image = config
+
+    def commit(self) -> None:
+        """Write what makes the layers an image.
+
+        Raises:
+            DestinationStateError: There is no manifest, or it was committed already.
+        """
+        self._check_open()
+        if self._image is None:
+            raise DestinationStateError(self._name, "no manifest was put")
+        self._writer.add_image(self._image, self._tags)
+        self._closed = True
+
+    def close(self) -> None:
+        """Drop the image from the archive unless it was committed."""
+        if not self._closed:
+            self._closed = True
+            # An error is not raised here, where it would hide why there was no commit: a writer
+            # that cannot go back refuses everything that follows.
+            with contextlib.suppress(DestinationError):
+                self._writer.drop_incomplete_image()
+
+    def __str__(self) -> str:
+        return self._name
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DestinationStateError(self._name, "it is closed or committed already")
+
+
+def _read_document(stream: ByteStream) -> bytes:
+    chunks = []
+    size = 0
+    while chunk := stream.read(DOCUMENT_LIMIT + 1):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > DOCUMENT_LIMIT:
+            raise TooLarge("an image config", DOCUMENT_LIMIT)
+    return b"".join(chunks)

@@ -1,0 +1,163 @@
+"""What is in an archive of the `docker` layout: names, and the bytes of its JSON documents.
+
+Pure functions; nothing here touches a file. The bytes are those of the docker tar destination of
+containers/image, whose JSON Go's `encoding/json` writes: no spaces, keys of maps sorted, and `<`,
+`>`, `&`, U+2028, U+2029 escaped. Values that are taken over from an image's config keep the text
+that they have there, white space apart.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from imgcopy_core_stubs import Digest, DockerReference
+
+MANIFEST: Final = "manifest.json"
+REPOSITORIES: Final = "repositories"
+V1_VERSION: Final = b"1.0"
+
+_TAKEN_FROM_CONFIG: Final = (
+    "architecture",
+    "config",
+    "container",
+    "container_config",
+    "created",
+    "docker_version",
+    "os",
+)
+_LEXEME: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_GO_ESCAPES: Final = str.maketrans(
+    {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+)
+
+
+def layer_path(diff_id: Digest) -> str:
+    """Return the member name of a layer."""
+    return f"{diff_id.hex}.tar"
+
+
+def config_path(config: Digest) -> str:
+    """Return the member name of an image's config."""
+    return f"{config.hex}.json"
+
+
+@frozen
+class ManifestItem:
+    """One image in `manifest.json`."""
+
+    config: Digest
+    repo_tags: tuple[DockerReference, ...]
+    layers: tuple[Digest, ...]
+    """Its layers' diff IDs, the base first."""
+
+
+@frozen
+class V1Folder:
+    """One layer's folder, as the format was before Docker 1.10."""
+
+    id: str
+    diff_id: Digest
+    json: bytes
+
+    @property
+    def layer_link(self) -> str:
+        """The target of its `layer.tar`, a symlink."""
+        return f"../{layer_path(self.diff_id)}"
+
+
+def v1_folders(
+    diff_ids: Iterable[Digest], config: bytes, taken: Mapping[str, bytes]
+) -> list[V1Folder]:
+    """Return an image's v1 folders, the base layer's first.
+
+    A folder's id is the hex of its layer's chain ID. Where another image of the archive has given
+    that id to a folder with other content (it has another config on the same layers), the id is
+    the SHA-256 of the document itself, with the chain ID in it in place of the id.
+
+    Args:
+        diff_ids: The image's diff IDs, the base first.
+        config: The image's config, a JSON object; its bytes as they are.
+        taken: The documents of the archive's folders by their ids.
+    """
+    folders: list[V1Folder] = []
+    chain_id = parent = ""
+    layers = list(diff_ids)
+    for diff_id in layers:
+        chain_id = str(Digest.of(f"{chain_id} {diff_id}".encode())) if chain_id else str(diff_id)
+        fields = {"parent": _string(parent)} if parent else {}
+        if len(folders) == len(layers) - 1:
+            values = raw_members(config.decode())
+            fields |= {key: values.get(key, "null") for key in _TAKEN_FROM_CONFIG}
+        folder_id = chain_id.partition(":")[2]
+        document = _object({**fields, "id": _string(folder_id)})
+        if taken.get(folder_id, document) != document:
+            unnamed = _object({**fields, "layer_id": _string(chain_id)})
+            folder_id = hashlib.sha256(unnamed).hexdigest()
+            document = _object({**fields, "id": _string(folder_id)})
+        folders.append(V1Folder(folder_id, diff_id, document))
+        parent = folder_id
+    return folders
+
+
+def manifest_document(items: Iterable[ManifestItem]) -> bytes:
+    """Return the bytes of `manifest.json`."""
+    return _go_json(
+        [
+            {
+                "Config": config_path(item.config),
+                "RepoTags": [str(tag) for tag in item.repo_tags],
+                "Layers": [layer_path(layer) for layer in item.layers] or None,
+            }
+            for item in items
+        ]
+    )
+
+
+def repositories_document(top_layers: Mapping[DockerReference, str]) -> bytes:
+    """Return the bytes of `repositories`: for each tag the id of its top layer's v1 folder."""
+    repositories: dict[str, dict[str, str]] = {}
+    for reference, folder_id in sorted(top_layers.items(), key=lambda item: str(item[0])):
+        repositories.setdefault(reference.name, {})[reference.tag or ""] = folder_id
+    return _go_json({name: repositories[name] for name in sorted(repositories)})
+
+
+def raw_members(text: str) -> dict[str, str]:
+    """Map the keys of a valid JSON object to their values' text, compacted as Go compacts it."""
+    members: dict[str, str] = {}
+    depth = 0
+    key: str | None = None
+    value: list[str] = []
+    for match in _LEXEME.finditer(text):
+        lexeme = match[0]
+        if lexeme in "]}":
+            depth -= 1
+        if depth == 0 or (depth == 1 and lexeme == ","):
+            if key is not None:
+                members[key] = "".join(value).translate(_GO_ESCAPES)
+            key, value = None, []
+        elif key is None:
+            key = json.loads(lexeme)
+        elif value or lexeme != ":":
+            value.append(lexeme)
+        if lexeme in "[{":
+            depth += 1
+    return members
+
+
+def _object(members: Mapping[str, str]) -> bytes:
+    """Write a JSON object of texts that are JSON already, keys sorted."""
+    pairs = (f"{_string(key)}:{members[key]}" for key in sorted(members))
+    return ("{" + ",".join(pairs) + "}").encode()
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).translate(_GO_ESCAPES)
+
+
+def _go_json(value: object) -> bytes:
+    """Write JSON of names and digests, which are plain ASCII without HTML."""
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,195 @@
+"""`ImageSource` over a docker archive.
+
+An archive has no manifest that carries a digest. It gets the Docker schema 2 manifest that
+containers/image makes too: the layers are named by their diff IDs, which the config has, and are
+given decompressed.
+"""
+
+import io
+import re
+from contextlib import ExitStack, closing
+from typing import Final
+
+from imgcopy_core_stubs import (
+    CHUNK,
+    BlobInfo,
+    ByteStream,
+    Compression,
+    DecompressedStream,
+    Digest,
+    DigestMismatch,
+    DockerReference,
+    ImageConfig,
+    ImageSource,
+    InvalidArchive,
+    InvalidDocument,
+    JsonObject,
+    RawManifest,
+    SourceCapabilities,
+    SourceNotFound,
+    encode_json,
+    media_types,
+    parse_config,
+    quote,
+    sniff,
+)
+from imgcopy_docker_archive._archive_file import ArchiveFile, open_archive
+from imgcopy_docker_archive._tar_header import BLOCK
+from imgcopy_docker_archive._tar_walk import TarMember
+from imgcopy_docker_archive.config import DockerArchiveSourceOptions
+from imgcopy_docker_archive.reader import MANIFEST, ArchiveReader, ImageFiles
+
+_CAPABILITIES: Final = SourceCapabilities(parallel_blobs=True)
+
+_DIGEST_IN_NAME: Final = re.compile(r"(?:.*/)?(?:sha256[:/])?([0-9a-f]{64})(?:\.json)?")
+"""`<hex>.json` (docker, podman, skopeo), `sha256:<hex>` (crane, kaniko), `blobs/sha256/<hex>`."""
+
+
+class DockerArchiveSource(ImageSource):
+    """One image of an archive.
+
+    Args:
+        archive: The archive's plain bytes; owned from now on.
+        files: Where in it the image's parts are.
+
+    Raises:
+        InvalidDocument: The config breaks its format, or does not have as many diff IDs as the
+            image has layers.
+        DigestMismatch: The config does not have the digest that it is named by.
+        InvalidArchive: One file is named as two different layers.
+    """
+
+    def __init__(self, archive: ArchiveFile, files: ImageFiles) -> None:
+        self._archive = archive
+        self._config = _read_config(archive, files)
+        self._layers = _layers(archive, files, self._config)
+        self._manifest: RawManifest | None = None
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """Blobs may be read from several threads at a time."""
+        return _CAPABILITIES
+
+    def manifest(self, instance_digest: Digest | None = None) -> RawManifest:
+        """Return a Docker schema 2 manifest of the image, with uncompressed layers.
+
+        The first call reads each compressed layer once, to learn its decompressed size.
+
+        Raises:
+            SourceNotFound: An instance is asked for; an archive holds no indexes.
+            CorruptBlob: A compressed layer is damaged.
+            SourceReadFailed: The operating system reported an error.
+        """
+        if instance_digest is not None:
+            raise SourceNotFound(self._archive.name, f"it has no manifest {instance_digest}")
+        if self._manifest is None:
+            self._manifest = RawManifest(self._manifest_bytes(), media_types.DOCKER_MANIFEST)
+        return self._manifest
+
+    def blob(self, info: BlobInfo) -> ByteStream:
+        """Open the config, or the decompressed bytes of a layer; the caller closes the stream.
+
+        Raises:
+            SourceNotFound: The image has no blob with this digest.
+        """
+        if info.digest == self._config.digest:
+            return io.BytesIO(self._config.raw)
+        layer = self._layers.get(info.digest) if info.digest is not None else None
+        if layer is None:
+            raise SourceNotFound(self._archive.name, f"the image has no blob {info.digest}")
+        stream = self._archive.stream(layer.offset, layer.size)
+        compression = self._compression(layer)
+        if compression is Compression.NONE:
+            return stream
+        what = f"layer {info.digest} of {quote(self._archive.name)}"
+        return DecompressedStream(stream, compression, what)
+
+    def close(self) -> None:
+        """Close the archive. May be called twice."""
+        self._archive.close()
+
+    def _manifest_bytes(self) -> bytes:
+        sizes = {diff_id: self._decompressed_size(diff_id) for diff_id in self._layers}
+        config = _descriptor(media_types.DOCKER_CONFIG, len(self._config.raw), self._config.digest)
+        return encode_json(
+            {
+                "schemaVersion": 2,
+                "mediaType": media_types.DOCKER_MANIFEST,
+                "config": config,
+                "layers": [
+                    _descriptor(media_types.DOCKER_LAYER, sizes[diff_id], diff_id)
+                    for diff_id in self._config.diff_ids
+                ],
+            }
+        )
+
+    def _decompressed_size(self, diff_id: Digest) -> int:
+        layer = self._layers[diff_id]
+        if self._compression(layer) is Compression.NONE:
+            return layer.size
+        with closing(self.blob(BlobInfo(diff_id))) as stream:
+            return sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK), b""))
+
+    def _compression(self, layer: TarMember) -> Compression:
+        return sniff(self._archive.read_at(layer.offset, min(BLOCK, layer.size)))
+
+
+def open_source(
+    path: str,
+    tag: DockerReference | None,
+    index: int | None,
+    options: DockerArchiveSourceOptions,
+) -> DockerArchiveSource:
+    """Open an image of the archive at `path`; the caller closes it.
+
+    Args:
+        path: The file, or `-` for standard input.
+        tag: The image's name and tag, or None.
+        index: Its place in the archive, from 0, or None. With neither it is the only image.
+        options: How to read the archive.
+
+    Raises:
+        SourceError: The archive or the image is missing, cannot be read, or is invalid.
+    """
+    with ExitStack() as stack:
+        archive = open_archive(path, temporary_directory=options.temporary_directory)
+        stack.callback(archive.close)
+        # The reader, which knows all members, is dropped again; an image needs a few of them.
+        source = DockerArchiveSource(archive, ArchiveReader(archive).image(tag, index))
+        stack.pop_all()
+        return source
+
+
+def _read_config(archive: ArchiveFile, files: ImageFiles) -> ImageConfig:
+    what = f"config {quote(files.config_name)} of {quote(archive.name)}"
+    raw = archive.read_at(files.config.offset, files.config.size)
+    named = _DIGEST_IN_NAME.fullmatch(files.config_name)
+    digest = Digest.of(raw)
+    if named is not None and named[1] != digest.hex:
+        raise DigestMismatch(what, f"sha256:{named[1]}", str(digest))
+    return parse_config(raw, what)
+
+
+def _layers(
+    archive: ArchiveFile, files: ImageFiles, config: ImageConfig
+) -> dict[Digest, TarMember]:
+    """Map the diff IDs to the layers' files; a layer that occurs twice needs just one of them."""
+    if len(files.layers) != len(config.diff_ids):
+        problem = (
+            f"the image has {len(files.layers)} layers, "
+            f"its config {quote(files.config_name)} has {len(config.diff_ids)} diff IDs"
+        )
+        raise InvalidDocument(f"{MANIFEST} of {quote(archive.name)}", "$", problem)
+    layers: dict[Digest, TarMember] = {}
+    owners: dict[int, Digest] = {}
+    for diff_id, file in zip(config.diff_ids, files.layers, strict=True):
+        owner = owners.setdefault(file.offset, diff_id)
+        if owner != diff_id:
+            problem = f"it is named as two different layers, {owner} and {diff_id}"
+            raise InvalidArchive(archive.name, file.name, file.offset, problem)
+        layers.setdefault(diff_id, file)
+    return layers
+
+
+def _descriptor(media_type: str, size: int, digest: Digest) -> JsonObject:
+    return {"mediaType": media_type, "size": size, "digest": str(digest)}
