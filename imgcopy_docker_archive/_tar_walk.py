@@ -89,6 +89,11 @@ class TarMember:
     link: str = ""
     """A link's target, as it is written."""
 
+    @property
+    def header_offset(self) -> int:
+        """Where the block before its data begins."""
+        return self.offset - BLOCK
+
 
 def clean_name(path: str) -> str:
     """Return a path inside an archive in its one shortest form.
@@ -215,12 +220,14 @@ class _Walk:
         if self._extended_count > MEMBER_LIMIT:
             raise self._problem(f"it has more than {MEMBER_LIMIT} extended headers")
         data = self._extended_data(header)
-        if header.type == _LONG_NAME:
-            extended.long_name = text(data)
-        elif header.type == _LONG_LINK:
-            extended.long_link = text(data)
-        else:
+        if header.type == _PAX:
             extended.pax = self._pax(data)
+        elif not text(data):
+            raise self._problem("an empty long name, which some readers ignore")
+        elif header.type == _LONG_NAME:
+            extended.long_name = text(data)
+        else:
+            extended.long_link = text(data)
         self._position += BLOCK + _padded(len(data))
 
     def _check_global_header(self, header: TarHeader, extended: _Extended) -> None:
@@ -239,10 +246,13 @@ class _Walk:
             raise self._problem(problem)
         self._count_extended_bytes(size, "")
         offset = self._position + BLOCK
-        if offset + size > self._file.size:
+        if offset + _padded(size) > self._file.size:
             problem = f"the archive is cut: an extended header of {size} bytes should begin here"
             raise self._problem(problem, offset=offset)
-        return self._file.read_at(offset, size)
+        blocks = self._file.read_at(offset, _padded(size))
+        if blocks[size:].strip(b"\0"):
+            raise self._problem("data after an extended header's, which some readers take for it")
+        return blocks[:size]
 
     def _count_extended_bytes(self, size: int, member: str) -> None:
         self._extended_bytes += size

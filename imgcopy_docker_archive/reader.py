@@ -25,10 +25,9 @@ from imgcopy_core_stubs import (
     structure,
 )
 from imgcopy_docker_archive._archive_file import ArchiveFile
-from imgcopy_docker_archive._tar_header import BLOCK
 from imgcopy_docker_archive._tar_walk import LINKS, MemberKind, TarMember, clean_name, walk
+from imgcopy_docker_archive.format import MANIFEST
 
-MANIFEST: Final = "manifest.json"
 MANIFEST_LIMIT: Final = 1024 * 1024
 """Most bytes of `manifest.json`, as podman has it."""
 
@@ -215,7 +214,7 @@ class ArchiveReader:
         )
 
     def _problem(self, member: TarMember, problem: str) -> InvalidArchive:
-        return InvalidArchive(self._archive.name, member.name, member.offset - BLOCK, problem)
+        return InvalidArchive(self._archive.name, member.name, member.header_offset, problem)
 
 
 def _has_tag(item: _ManifestItem, tag: DockerReference) -> bool:

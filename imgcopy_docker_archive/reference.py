@@ -59,7 +59,7 @@ class DockerArchiveReference(ImageReference):
         Raises:
             InvalidReference: It is malformed; the error names the part.
         """
-        match = _PATH_AND_IMAGE.fullmatch(text)
+        match = _PATH_AND_IMAGE.fullmatch(text)  # every text matches
         escaped, image = match.groups() if match else (text, None)
         path = _ESCAPED.sub(r"\1", escaped)
         if not path:

@@ -37,7 +37,8 @@ from imgcopy_docker_archive._archive_file import ArchiveFile, open_archive
 from imgcopy_docker_archive._tar_header import BLOCK
 from imgcopy_docker_archive._tar_walk import TarMember
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions
-from imgcopy_docker_archive.reader import MANIFEST, ArchiveReader, ImageFiles
+from imgcopy_docker_archive.format import MANIFEST
+from imgcopy_docker_archive.reader import ArchiveReader, ImageFiles
 
 _CAPABILITIES: Final = SourceCapabilities(parallel_blobs=True)
 
@@ -186,7 +187,7 @@ def _layers(
         owner = owners.setdefault(file.offset, diff_id)
         if owner != diff_id:
             problem = f"it is named as two different layers, {owner} and {diff_id}"
-            raise InvalidArchive(archive.name, file.name, file.offset, problem)
+            raise InvalidArchive(archive.name, file.name, file.header_offset, problem)
         layers.setdefault(diff_id, file)
     return layers
 

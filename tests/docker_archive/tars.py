@@ -3,7 +3,11 @@
 import tarfile
 from typing import Literal
 
+import pytest
 from attrs import frozen
+
+from imgcopy_core_stubs import InvalidArchive
+from imgcopy_docker_archive._tar_walk import TarMember, walk
 
 END = bytes(1024)
 
@@ -81,3 +85,23 @@ class InMemory:
     def read_at(self, offset: int, size: int, /) -> bytes:
         assert 0 <= offset <= offset + size <= len(self.data), "a read outside of the file"
         return self.data[offset : offset + size]
+
+
+def old_sparse(name: str, stored: bytes, extra_maps: int) -> bytes:
+    block = altered(header(name, len(stored)), {156: b"S", 482: b"\1" if extra_maps else b"\0"})
+    maps = [b"\1".rjust(505, b"\0").ljust(512, b"\0")] * (extra_maps - 1) + [bytes(512)]
+    return block + b"".join(maps[:extra_maps]) + padded(stored)
+
+
+def walked(data: bytes) -> list[TarMember]:
+    return list(walk(InMemory(data)))
+
+
+def names(data: bytes) -> list[str]:
+    return [member.name for member in walked(data)]
+
+
+def refusal(data: bytes) -> InvalidArchive:
+    with pytest.raises(InvalidArchive) as caught:
+        walked(data)
+    return caught.value
