@@ -8,6 +8,7 @@ included; a truncated member, a wrong checksum and bytes after the last member a
 
 import bz2
 import lzma
+import re
 import sys
 from collections.abc import Callable
 from enum import Enum
@@ -38,23 +39,23 @@ class Compression(Enum):
     XZ = "xz"
 
 
+# Long enough that no tar, which begins with a file's name, is taken for anything else: after "BZh"
+# and the level, bzip2 has the magic number of a block or of the end. A zstd stream may begin with a
+# skippable frame (0x184D2A50 … 0x184D2A5F, little-endian).
 _MAGIC: Final = {
-    b"\x1f\x8b\x08": Compression.GZIP,
-    b"\x28\xb5\x2f\xfd": Compression.ZSTD,
-    b"BZh": Compression.BZIP2,
-    b"\xfd7zXZ\x00": Compression.XZ,
+    Compression.GZIP: re.compile(rb"\x1f\x8b\x08"),
+    Compression.ZSTD: re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+    Compression.BZIP2: re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+    Compression.XZ: re.compile(rb"\xfd7zXZ\x00"),
 }
-_MAGIC_LENGTH: Final = 6
+_MAGIC_LENGTH: Final = 10
 
 
 def sniff(prefix: bytes) -> Compression:
-    """Tell the compression of data by its first bytes (six are enough)."""
-    for magic, compression in _MAGIC.items():
-        if prefix.startswith(magic):
+    """Tell the compression of data by its first bytes (ten are enough)."""
+    for compression, magic in _MAGIC.items():
+        if magic.match(prefix):
             return compression
-    # A zstd skippable frame: 0x184D2A50 … 0x184D2A5F, little-endian. Tar data never starts so.
-    if prefix[1:4] == b"\x2a\x4d\x18" and prefix[:1] and prefix[0] & 0xF0 == 0x50:  # noqa: PLR2004  (the frame's magic number)
-        return Compression.ZSTD
     return Compression.NONE
 
 

@@ -2,6 +2,10 @@
 
 import os
 from collections.abc import Iterable
+from typing import Final
+
+_LONGEST: Final = 1000
+"""How many characters of a name are shown; a hostile one may have a million."""
 
 
 def printable(text: object) -> str:
@@ -10,11 +14,12 @@ def printable(text: object) -> str:
 
 
 def quote(text: object) -> str:
-    """Put text into double quotes, printable.
+    """Put text into double quotes, printable, and cut off where it gets too long to read.
 
     What comes from an image, a file or a registry is shown to people only through this function.
     """
-    return f'"{printable(text)}"'
+    whole = str(text)
+    return f'"{printable(whole[:_LONGEST])}{"..." if len(whole) > _LONGEST else ""}"'
 
 
 def _escape(character: str) -> str:

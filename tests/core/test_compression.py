@@ -7,6 +7,7 @@ import io
 import lzma
 import struct
 import sys
+import tarfile
 import time
 import tracemalloc
 import zlib
@@ -131,8 +132,14 @@ NOISE = hashlib.shake_128().digest(2 * CHUNK + 1)
 
 @pytest.mark.parametrize("kind", ENCODE)
 def test_each_format_is_told_by_its_first_bytes(kind: Compression) -> None:
-    assert sniff(ENCODE[kind](b"")[:6]) is kind
+    assert sniff(ENCODE[kind](b"")[:10]) is kind
     assert sniff(ENCODE[kind](DATA)) is kind
+
+
+@pytest.mark.parametrize("name", ["BZh", "BZh9", "BZh91AY&SX", "BZh01AY&SY", "PAR1", "(x"])
+def test_a_tar_whose_first_name_looks_like_magic_is_a_tar(name: str) -> None:
+    block = tarfile.TarInfo(name).tobuf()
+    assert sniff(block) is Compression.NONE
 
 
 @pytest.mark.parametrize("number", range(16))

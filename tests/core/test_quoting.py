@@ -54,3 +54,8 @@ def test_listings() -> None:
     assert listing(["a", "b\n"]) == r'"a", "b\n"'
     assert listing("abcd", most=4) == '"a", "b", "c", "d"'
     assert listing("abcde", most=3) == '"a", "b", "c", and 2 more'
+
+
+def test_a_name_of_any_length_fits_a_message() -> None:
+    assert quote("x" * 1000) == '"' + "x" * 1000 + '"'
+    assert quote("x" * 1_000_000) == '"' + "x" * 1000 + '..."'
