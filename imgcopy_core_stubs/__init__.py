@@ -96,6 +96,7 @@ _CONTENTS: Final = {
         "NoSignatures",
         "required_digest",
     ),
+    "standard_output": ("open_standard_output",),
     "streams": (
         "ByteStream",
         "CHUNK",

@@ -86,6 +86,7 @@ from imgcopy_core_stubs.refusals import (
     NoSignatures,
     required_digest,
 )
+from imgcopy_core_stubs.standard_output import open_standard_output
 from imgcopy_core_stubs.streams import (
     CHUNK,
     ByteStream,
@@ -178,6 +179,7 @@ __all__ = [
     "hookimpl",
     "listing",
     "media_types",
+    "open_standard_output",
     "options_or_default",
     "parse_config",
     "parse_manifest",

@@ -1,10 +1,11 @@
 """What plugins return, held against the contract before anything relies on it."""
 
 import re
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
+from imgcopy_core_stubs.option_fields import option_fields
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import API_VERSION, ImageReference, Transport
 
@@ -41,25 +42,24 @@ def check_transport(candidate: object) -> Transport:
         name = quote(candidate.__qualname__)
         raise BrokenContractError(f"registered the class {name}, not an instance of it")
     what = f"the transport {quote(type(candidate).__qualname__)}"
-    _require_members(candidate, _TRANSPORT_MEMBERS, what)
-    assert isinstance(candidate, Transport)  # noqa: S101  (it has all members)
+    require_members(candidate, _TRANSPORT_MEMBERS, what)
+    transport = cast("Transport", candidate)
     # A plugin need not be type-checked, so nothing is taken for granted.
-    version: object = candidate.api_version
+    version: object = transport.api_version
     if type(version) is not int or version != API_VERSION:
         problem = (
             f"{what} was written for version {version!r} of the contract, this is version "
             f"{API_VERSION}; install versions of imgcopy and of the plugin that fit"
         )
         raise BrokenContractError(problem)
-    scheme: object = candidate.scheme
+    scheme: object = transport.scheme
     if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
         problem = f'has the scheme {quote(scheme)}; schemes are lower-case words such as "oci"'
         raise BrokenContractError(f"{what} {problem}")
-    if not callable(candidate.parse_reference):
-        raise BrokenContractError(f"parse_reference of {what} cannot be called")
+    require_callable(transport, ("parse_reference",), what)
     for name in ("source_options", "destination_options"):
-        _check_options_class(getattr(candidate, name), f"{name} of {what}")
-    return candidate
+        _check_options_class(getattr(transport, name), f"{name} of {what}")
+    return transport
 
 
 def check_reference(candidate: object, scheme: str) -> ImageReference:
@@ -69,17 +69,31 @@ def check_reference(candidate: object, scheme: str) -> ImageReference:
         BrokenContractError: It is not.
     """
     what = f"the reference that {quote(scheme)} parsed"
-    _require_members(candidate, _REFERENCE_MEMBERS, what)
-    assert isinstance(candidate, ImageReference)  # noqa: S101  (it has all members)
-    if candidate.scheme != scheme:
-        raise BrokenContractError(f"{what} has the scheme {quote(candidate.scheme)}")
-    return candidate
+    require_members(candidate, _REFERENCE_MEMBERS, what)
+    require_callable(candidate, ("tags", "open_source", "open_destination"), what)
+    reference = cast("ImageReference", candidate)
+    if reference.scheme != scheme:
+        raise BrokenContractError(f"{what} has the scheme {quote(reference.scheme)}")
+    return reference
 
 
-def _require_members(candidate: object, members: tuple[str, ...], what: str) -> None:
+def require_members(candidate: object, members: tuple[str, ...], what: str) -> None:
+    """Raise `BrokenContractError` if an object lacks one of these attributes."""
     missing = [name for name in members if not hasattr(candidate, name)]
     if missing:
         raise BrokenContractError(f"{what} lacks {', '.join(missing)}")
+
+
+def require_callable(candidate: object, members: tuple[str, ...], what: str) -> None:
+    """Raise `BrokenContractError` if one of an object's attributes cannot be called."""
+    for name in members:
+        if not callable(getattr(candidate, name)):
+            raise BrokenContractError(f"{name} of {what} cannot be called")
+
+
+def described(value: object) -> str:
+    """Name a value in a message by what it is an instance of."""
+    return "None" if value is None else f"an instance of {quote(type(value).__qualname__)}"
 
 
 def _check_options_class(cls: object, what: str) -> None:
@@ -87,6 +101,10 @@ def _check_options_class(cls: object, what: str) -> None:
         return
     if not isinstance(cls, type) or not attrs.has(cls):
         raise BrokenContractError(f"{what} is not an attrs class")
-    required = [field.name for field in attrs.fields(cls) if field.default is attrs.NOTHING]
-    if required:
-        raise BrokenContractError(f"{what} has no default for {', '.join(required)}")
+    try:
+        option_fields(cls)
+    except TypeError as error:
+        raise BrokenContractError(f"{what} {error}") from error
+    except Exception as error:
+        problem = f"{what} cannot be used: {type(error).__name__} {quote(error)}"
+        raise BrokenContractError(problem) from error

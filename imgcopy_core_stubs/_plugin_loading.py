@@ -7,25 +7,24 @@ kept, with the traceback, and the others are loaded. Nothing here prints.
 import contextlib
 import re
 import sys
-import traceback
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, field, frozen
-from pluggy import PluginManager
 
 from imgcopy_core_stubs import hookspecs
-from imgcopy_core_stubs._plugin_checks import BrokenContractError, check_transport
+from imgcopy_core_stubs._distribution import DISTRIBUTION
+from imgcopy_core_stubs._plugin_faults import blaming, failure
+from imgcopy_core_stubs._plugin_hooks import PluginHooks
 from imgcopy_core_stubs.errors import PluginError
-from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import Transport
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
-_MESSAGE_LIMIT: Final = 300
-"""How many characters of a foreign exception's text go into a message."""
+DISABLE_VARIABLE: Final = "IMGCOPY_DISABLE_PLUGINS"
+NO_PLUGINS_FLAG: Final = "--no-plugins"
 
 
 class PluginStatus(Enum):
@@ -51,8 +50,12 @@ class Plugin:
     status: PluginStatus = PluginStatus.LOADED
     transports: tuple[Transport, ...] = field(default=(), repr=False)
     """What it registered, conflicts or not."""
+    hooks: PluginHooks | None = field(default=None, repr=False)
+    """Its hooks, if it was loaded."""
     error: PluginError | None = None
     """Why it failed, or what it conflicts with. The error's `details` hold the traceback."""
+    disabled_by: str = ""
+    """What the user disabled it with."""
 
     @property
     def label(self) -> str:
@@ -60,83 +63,44 @@ class Plugin:
         origin = " ".join(filter(None, (self.distribution, self.version)))
         return f"{self.name} ({origin})" if origin else self.name
 
+    @property
+    def is_third_party(self) -> bool:
+        """Whether it comes in another distribution than imgcopy itself."""
+        return self.distribution != DISTRIBUTION
 
-def load_installed(disabled: Collection[str]) -> list[Plugin]:
+
+def load_installed(disabled: Collection[str], *, third_party: bool) -> list[Plugin]:
     """Load the plugins of all installed distributions, sorted by name.
 
     Args:
         disabled: Names of entry points or distributions that are not even imported; `*`: all.
+        third_party: Whether to import plugins that do not ship with imgcopy.
     """
     plugins = []
     for plugin, entry_point in sorted(_find(), key=lambda found: found[0].label):
         if entry_point is None:
             plugins.append(plugin)
         elif not {"*", plugin.name, plugin.distribution}.isdisjoint(disabled):
-            plugins.append(evolve(plugin, status=PluginStatus.DISABLED))
+            plugins.append(_disabled(plugin, DISABLE_VARIABLE))
+        elif plugin.is_third_party and not third_party:
+            plugins.append(_disabled(plugin, NO_PLUGINS_FLAG))
         else:
             plugins.append(_load(plugin, entry_point))
     return plugins
 
 
-def registered_transports(module: object) -> tuple[Transport, ...]:
-    """Return the transports that a plugin's hook registers, each one checked.
-
-    Raises:
-        BrokenContractError: The plugin or one of its transports breaks the contract.
-        Exception: Whatever the hook raises.
-    """
-    if module is None:
-        raise BrokenContractError("its entry point names None")
-    # A manager for each plugin: no plugin's error, or hook wrapper, gets to another one.
-    manager = PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(module)
-    manager.check_pending()
-    if not manager.get_hookcallers(module):
-        raise BrokenContractError("it implements no hook of imgcopy (mark them with hookimpl)")
-    hook = manager.hook.imgcopy_register_transports
-    if not hook.get_hookimpls():
-        return ()
-    results: list[object] = hook()
-    if not results:  # pluggy leaves None out
-        raise BrokenContractError(f"{hook.name} returned None, not transports")
-    (result,) = results
-    if not isinstance(result, Iterable):
-        raise BrokenContractError(f"{hook.name} returned {_described(result)}, not transports")
-    transports = tuple(check_transport(candidate) for candidate in result)
-    schemes = [transport.scheme for transport in transports]
-    if len(set(schemes)) != len(schemes):
-        raise BrokenContractError(f"{hook.name} returned two transports of one scheme")
-    return transports
-
-
-def failure(label: str, doing: str, error: BaseException) -> PluginError:
-    """Return the error that stands for whatever a plugin raised; its cause is `error`.
-
-    Args:
-        label: The plugin's label.
-        doing: What failed, such as "failed to load".
-        error: What the plugin raised.
-    """
-    if isinstance(error, BrokenContractError):
-        problem = str(error)
-    else:
-        problem = f"{doing}: {type(error).__name__} {quote(str(error)[:_MESSAGE_LIMIT])}"
-    result = PluginError(label, problem, "".join(traceback.format_exception(error)))
-    result.__cause__ = error
-    return result
+def _disabled(plugin: Plugin, by: str) -> Plugin:
+    return evolve(plugin, status=PluginStatus.DISABLED, disabled_by=by)
 
 
 def _load(plugin: Plugin, entry_point: "EntryPoint") -> Plugin:
     try:
         # Standard output belongs to the data that a command prints, be it an archive.
-        with contextlib.redirect_stdout(sys.stderr):
-            return evolve(plugin, transports=registered_transports(entry_point.load()))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  (a plugin may even raise SystemExit)
-        problem = failure(plugin.label, "failed to load", error)
-        return evolve(plugin, status=PluginStatus.FAILED, error=problem)
+        with blaming(plugin.label, "failed to load"), contextlib.redirect_stdout(sys.stderr):
+            hooks = PluginHooks(entry_point.load())
+            return evolve(plugin, hooks=hooks, transports=hooks.transports())
+    except PluginError as error:
+        return evolve(plugin, status=PluginStatus.FAILED, error=error)
 
 
 def _find() -> "Iterator[tuple[Plugin, EntryPoint | None]]":
@@ -172,7 +136,3 @@ def _mentions_imgcopy(distribution: "Distribution") -> bool:
     with contextlib.suppress(Exception):  # unreadable metadata is no plugin's, as far as we know
         return f"[{hookspecs.PROJECT}]" in (distribution.read_text("entry_points.txt") or "")
     return False
-
-
-def _described(value: object) -> str:
-    return f"an instance of {quote(type(value).__qualname__)}"

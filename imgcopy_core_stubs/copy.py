@@ -116,6 +116,7 @@ def copy_image(
     """
     options = options or CopyOptions()
     notify = _Notifier(observers)
+    committed = False
     try:
         # The destination comes first: what it refuses is refused before anything is read.
         with (
@@ -141,10 +142,12 @@ def copy_image(
             )
             manifest = copy.run()
             opened_destination.commit()
+            committed = True
+            notify(Committed(manifest.digest))
     except BaseException as error:
-        notify(CopyFailed(error))
+        if not committed:
+            notify(CopyFailed(error))
         raise
-    notify(Committed(manifest.digest))
     return CopyResult(manifest)
 
 

@@ -1,32 +1,39 @@
 """The transports of all plugins, and what became of each plugin."""
 
+import contextlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Final
 
 from attrs import evolve
 
 from imgcopy_core_stubs import _builtin_plugin
 from imgcopy_core_stubs._plugin_checks import check_reference
+from imgcopy_core_stubs._plugin_faults import blaming
+from imgcopy_core_stubs._plugin_guard import guarded
+from imgcopy_core_stubs._plugin_hooks import PluginHooks
 from imgcopy_core_stubs._plugin_loading import (
+    DISABLE_VARIABLE,
     Plugin,
     PluginStatus,
-    failure,
     load_installed,
-    registered_transports,
 )
+from imgcopy_core_stubs._plugin_observers import observers_of
 from imgcopy_core_stubs.errors import ImgcopyError, InvalidReference, PluginError, UnknownTransport
+from imgcopy_core_stubs.events import Observer
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import ImageReference, Transport
 
 __all__ = ["Plugin", "PluginStatus", "TransportRegistry", "load_plugins"]
 
-_DISABLE: Final = "IMGCOPY_DISABLE_PLUGINS"
 _RAISE: Final = "IMGCOPY_RAISE_PLUGIN_ERRORS"
 
 
-def load_plugins(environ: Mapping[str, str] = os.environ) -> "TransportRegistry":
+def load_plugins(
+    environ: Mapping[str, str] = os.environ, *, third_party: bool = True
+) -> "TransportRegistry":
     """Load all installed plugins that are not disabled, and return their transports.
 
     Nothing is printed: what went wrong is in `TransportRegistry.failures`.
@@ -35,13 +42,16 @@ def load_plugins(environ: Mapping[str, str] = os.environ) -> "TransportRegistry"
         environ: The environment. `IMGCOPY_DISABLE_PLUGINS` names plugins, or their distributions,
             that are not even imported (with commas; `*` for all). `IMGCOPY_RAISE_PLUGIN_ERRORS=1`
             makes an error of any failure.
+        third_party: Whether to import plugins that do not ship with imgcopy; `--no-plugins` does
+            not.
 
     Raises:
         PluginError: `IMGCOPY_RAISE_PLUGIN_ERRORS` is set, and a plugin failed.
     """
-    builtin = Plugin(name="built-in", transports=registered_transports(_builtin_plugin))
-    disabled = {name.strip() for name in environ.get(_DISABLE, "").split(",")}
-    registry = TransportRegistry(builtin, load_installed(disabled))
+    hooks = PluginHooks(_builtin_plugin)
+    builtin = Plugin(name="built-in", hooks=hooks, transports=hooks.transports())
+    disabled = {name.strip() for name in environ.get(DISABLE_VARIABLE, "").split(",")}
+    registry = TransportRegistry(builtin, load_installed(disabled, third_party=third_party))
     if registry.failures and environ.get(_RAISE, "") not in ("", "0"):
         raise registry.failures[0]
     return registry
@@ -89,22 +99,23 @@ class TransportRegistry:
     def schemes_of(self, plugin: Plugin) -> tuple[str, ...]:
         """The schemes of a plugin that can be used, sorted."""
         usable = [self.transport(scheme) for scheme in self.schemes]
-        return tuple(
-            transport.scheme
-            for transport in usable
-            if any(transport is own for own in plugin.transports)
-        )
+        own = plugin.transports
+        return tuple(found.scheme for found in usable if any(found is one for one in own))
 
     def transport(self, scheme: str) -> Transport:
-        """Return the transport of a scheme that can be used.
+        """Return the transport of a scheme, as its plugin registered it.
 
         Raises:
-            KeyError: There is none.
+            UnknownTransport: Nothing has this scheme; the error says which plugins did not load.
+            PluginError: Two plugins claim the scheme.
         """
-        return self._builtin[scheme] if scheme in self._builtin else self._owners[scheme][1]
+        return self._find(f"{scheme}:", scheme)
 
     def parse_reference(self, text: str) -> ImageReference:
         """Parse `SCHEME:REFERENCE`.
+
+        A third party's reference comes in a guard: whatever its plugin does wrong, when it parses
+        and later, raises a `PluginError` that names the plugin.
 
         Raises:
             InvalidReference: The text is malformed.
@@ -114,15 +125,65 @@ class TransportRegistry:
         if not text:
             raise InvalidReference(text, "it is empty")
         scheme, colon, rest = text.partition(":")
-        if not colon:
-            raise UnknownTransport(text, "", self.schemes, self._not_loaded())
+        transport = self._find(text, scheme if colon else "")
+        owner = self._third_party(scheme)
+        if owner is None:
+            return transport.parse_reference(rest)
+        with self.blaming(scheme, f"failed to parse {quote(rest)}"):
+            reference = check_reference(transport.parse_reference(rest), scheme)
+        return guarded(reference, owner.label)
+
+    def blaming(self, scheme: str, doing: str) -> AbstractContextManager[None]:
+        """Blame the plugin of a scheme for what is raised in the context.
+
+        Errors of imgcopy and Ctrl-C pass, and so does everything if it is no third party's plugin:
+        then it is a bug.
+
+        Args:
+            scheme: A scheme that can be used.
+            doing: What failed, if something does.
+
+        Raises:
+            PluginError: Something else was raised, by a third party's code.
+        """
+        owner = self._third_party(scheme)
+        return blaming(owner.label, doing, ImgcopyError) if owner else contextlib.nullcontext()
+
+    def observers(
+        self,
+        source: ImageReference,
+        destination: ImageReference,
+        *,
+        report: Callable[[PluginError], object],
+        more: Iterable[Plugin] = (),
+    ) -> tuple[Observer, ...]:
+        """Ask all plugins for their observers of a copy, to be passed to `copy_image`.
+
+        Args:
+            source: The image that will be copied.
+            destination: Where it goes.
+            report: Called, during the copy too, with the failure of a plugin's hook or observer.
+                That observer is not called again, and the copy goes on.
+            more: The program's own plugins, asked like the others.
+        """
+        plugins = (*self.plugins, *more)
+        names = [f"{reference.scheme}:{reference}" for reference in (source, destination)]
+        return observers_of(plugins, names[0], names[1], report)
+
+    def _find(self, text: str, scheme: str) -> Transport:
         if scheme in self._builtin:
-            return self._builtin[scheme].parse_reference(rest)
+            return self._builtin[scheme]
         if scheme in self._owners:
-            return _parse_with_plugin(*self._owners[scheme], rest)
+            return self._owners[scheme][1]
         if scheme in self._refused:
             raise self._refused[scheme]
         raise UnknownTransport(text, scheme, self.schemes, self._not_loaded())
+
+    def _third_party(self, scheme: str) -> Plugin | None:
+        if scheme in self._builtin or scheme not in self._owners:
+            return None
+        plugin, _ = self._owners[scheme]
+        return plugin if plugin.is_third_party else None
 
     def _assign_schemes(self, plugins: Iterable[Plugin]) -> list[tuple[PluginError, list[str]]]:
         """Give each scheme to the one plugin that claims it; return the conflicts, and whose."""
@@ -140,7 +201,7 @@ class TransportRegistry:
                 others = " and ".join(quote(label) for label in labels[1:])
                 problem = (
                     f"its transport {quote(scheme)} is also registered by {others}, so it can be "
-                    f"used from none of them; disable all but one with {_DISABLE}"
+                    f"used from none of them; disable all but one with {DISABLE_VARIABLE}"
                 )
                 self._refused[scheme] = PluginError(labels[0], problem)
                 conflicts.append((self._refused[scheme], labels))
@@ -150,19 +211,9 @@ class TransportRegistry:
 
     def _not_loaded(self) -> tuple[str, ...]:
         disabled = (
-            f"{quote(plugin.label)} is disabled by {_DISABLE}"
+            f"{quote(plugin.label)} is disabled by {plugin.disabled_by}"
             for plugin in self.plugins
             if plugin.status is PluginStatus.DISABLED
         )
         failed = (f"{quote(failure.plugin)} {failure.problem}" for failure in self.failures)
         return (*failed, *disabled)
-
-
-def _parse_with_plugin(plugin: Plugin, transport: Transport, text: str) -> ImageReference:
-    """Parse a reference with code that need not keep the contract."""
-    try:
-        return check_reference(transport.parse_reference(text), transport.scheme)
-    except ImgcopyError:
-        raise
-    except Exception as error:
-        raise failure(plugin.label, f"failed to parse {quote(text)}", error) from error

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import BinaryIO, ClassVar, Final, Protocol, Self
@@ -18,6 +17,7 @@ from imgcopy_core_stubs import (
     InvalidDestination,
     InvalidReference,
     UsageError,
+    open_standard_output,
     options_or_default,
 )
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing
@@ -196,16 +196,24 @@ class _OpenFile:
 
 def _open_output(path: str, options: DockerArchiveDestinationOptions) -> _Output:
     if path in STANDARD_OUTPUT:
-        if sys.stdout.isatty():
-            raise InvalidDestination(path, "it is a terminal (redirect it to a file or a pipe)")
-        # A descriptor of its own, so that closing it leaves the process's standard output open.
-        return _OpenFile(path, os.fdopen(os.dup(1), "wb", buffering=0))
+        return _OpenFile(path, _standard_output(path))
     if _is_pipe_or_device(path):
         try:
             return _OpenFile(path, open(path, "wb", buffering=0))
         except OSError as error:
             raise DestinationWriteFailed(path, error) from error
     return AtomicFile(path, replace=options.existing is Existing.REPLACE, fsync=options.fsync)
+
+
+def _standard_output(path: str) -> BinaryIO:
+    try:
+        file = open_standard_output()
+    except OSError as error:
+        raise DestinationWriteFailed(path, error) from error
+    if file.isatty():
+        file.close()
+        raise InvalidDestination(path, "it is a terminal (redirect it to a file or a pipe)")
+    return file
 
 
 def _is_pipe_or_device(path: str) -> bool:

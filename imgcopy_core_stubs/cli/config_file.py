@@ -139,7 +139,7 @@ def given_values(
 
 def _variables(environ: Mapping[str, str], scheme: str, schemes: Sequence[str]) -> dict[str, str]:
     """Map the environment variables that belong to a transport to the options that they name."""
-    prefixes = {_prefix(other): other for other in schemes}
+    prefixes = {variable_prefix(other): other for other in schemes}
     found = {}
     for variable in sorted(environ):
         prefix = max((p for p in prefixes if variable.startswith(p)), key=len, default="")
@@ -148,7 +148,8 @@ def _variables(environ: Mapping[str, str], scheme: str, schemes: Sequence[str]) 
     return found
 
 
-def _prefix(scheme: str) -> str:
+def variable_prefix(scheme: str) -> str:
+    """Return what the names of a transport's environment variables begin with."""
     return f"IMGCOPY_{re.sub('[^a-z0-9]', '_', scheme).upper()}_"
 
 

@@ -6,8 +6,10 @@ import stat
 from collections.abc import Callable, Iterator
 
 from imgcopy_core_stubs.atomic_file import AtomicFile
+from imgcopy_core_stubs.cli.output import write_data
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationWriteFailed
+from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS
 
 
 @contextlib.contextmanager
@@ -25,6 +27,8 @@ def digest_file(path: str | None) -> Iterator[Callable[[Digest], None]]:
     """
     if path is None:
         yield lambda _: None
+    elif path in STANDARD_OUTPUT_PATHS:
+        yield lambda digest: write_data(str(digest).encode())
     elif _is_special(path):
         yield lambda digest: _write_special(path, digest)
     else:

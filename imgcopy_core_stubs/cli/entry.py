@@ -1,5 +1,6 @@
-"""Where the program starts: first of all it gets ready to be interrupted."""
+"""Where the program starts and ends: first of all it gets ready to be interrupted."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -23,4 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             from imgcopy_core_stubs.cli.failures import report  # noqa: PLC0415  (rarely needed)
 
             status = report(error, debug=False)
+        _drop_what_cannot_be_written()
         sys.exit(status)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Leave nothing in buffers, since the interpreter would fail to write it with exit code 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)

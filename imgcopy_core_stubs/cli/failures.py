@@ -6,12 +6,13 @@ from typing import Final
 
 import click
 
+from imgcopy_core_stubs._distribution import DISTRIBUTION
 from imgcopy_core_stubs.cli.messages import complain, say
+from imgcopy_core_stubs.cli.output import STANDARD_OUTPUT
 from imgcopy_core_stubs.cli.termination import Terminated
-from imgcopy_core_stubs.errors import ImgcopyError, UsageError
+from imgcopy_core_stubs.errors import DestinationWriteFailed, ImgcopyError, UsageError
 from imgcopy_core_stubs.quoting import quote
 
-_DISTRIBUTION: Final = "imgcopy-docker-archive"
 _SIGNAL_BASE: Final = 128
 """A shell's exit code for a program that ended by signal N is this plus N."""
 
@@ -34,6 +35,11 @@ def report(error: BaseException, *, debug: bool) -> int:
     problem = f"{type(error).__name__}: {quote(error)}"
     complain(f"this is a bug, please report it {_where()} (--debug shows the traceback): {problem}")
     return ImgcopyError.exit_code
+
+
+def report_output(error: OSError) -> int:
+    """Say that standard output cannot be written, and return the exit code."""
+    return report(DestinationWriteFailed(STANDARD_OUTPUT, error), debug=False)
 
 
 def report_usage(error: click.ClickException | click.Abort) -> int:
@@ -60,10 +66,10 @@ def _where() -> str:
     import importlib.metadata  # noqa: PLC0415  (slow to import, and needed for bugs only)
 
     try:
-        urls = importlib.metadata.metadata(_DISTRIBUTION).get_all("Project-URL") or []
+        urls = importlib.metadata.metadata(DISTRIBUTION).get_all("Project-URL") or []
     except importlib.metadata.PackageNotFoundError:
         urls = []
     for label, _, url in (entry.partition(", ") for entry in urls):
         if label.lower() == "issues":
             return f"at {url}"
-    return f"to the maintainers of {_DISTRIBUTION}"
+    return f"to the maintainers of {DISTRIBUTION}"

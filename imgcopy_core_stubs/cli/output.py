@@ -1,17 +1,16 @@
 """Data: what a command prints on standard output, and nothing else goes there."""
 
-import errno
+import io
 import json
-import os
-import sys
 from typing import Final
 
 from imgcopy_core_stubs.errors import DestinationWriteFailed
 from imgcopy_core_stubs.json_documents import encode_json
 from imgcopy_core_stubs.json_values import JsonValue
 from imgcopy_core_stubs.quoting import printable
+from imgcopy_core_stubs.standard_output import open_standard_output
 
-_STDOUT: Final = "standard output"
+STANDARD_OUTPUT: Final = "standard output"
 _INDENT: Final = "    "
 
 
@@ -21,14 +20,11 @@ def write_data(data: bytes) -> None:
     Raises:
         DestinationWriteFailed: It is closed or full, or nobody reads it any more.
     """
-    if sys.stdout is None:
-        raise DestinationWriteFailed(_STDOUT, OSError(errno.EBADF, os.strerror(errno.EBADF)))
     try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with io.BufferedWriter(open_standard_output()) as file:
+            file.write(data)
     except OSError as error:
-        raise DestinationWriteFailed(_STDOUT, error) from error
+        raise DestinationWriteFailed(STANDARD_OUTPUT, error) from error
 
 
 def write_line(line: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import click
 
-from imgcopy_core_stubs.cli.debugging import debug_option, is_debugging
+from imgcopy_core_stubs._distribution import DISTRIBUTION
+from imgcopy_core_stubs.cli.global_options import global_options, is_debugging
 
 _COMMANDS: Final = {
     "copy": "imgcopy_core_stubs.cli.commands.copy",
@@ -45,14 +46,14 @@ class _Program(click.Group):
         except BaseException as error:  # noqa: BLE001  (Ctrl-C and bugs have their exit codes too)
             from imgcopy_core_stubs.cli.failures import report  # noqa: PLC0415  (as above)
 
-            ctx.exit(report(error, debug=is_debugging(ctx)))
+            ctx.exit(report(error, debug=is_debugging()))
 
 
 @click.command("imgcopy", cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
-    package_name="imgcopy-docker-archive", prog_name="imgcopy", message="%(prog)s %(version)s"
+    package_name=DISTRIBUTION, prog_name="imgcopy", message="%(prog)s %(version)s"
 )
-@debug_option
+@global_options
 def program() -> None:
     """Copy container images between transports, with no daemon and no root.
 
@@ -72,4 +73,8 @@ def run(arguments: Sequence[str] | None) -> int:
         from imgcopy_core_stubs.cli.failures import report_usage  # noqa: PLC0415  (as above)
 
         return report_usage(error)
+    except OSError as error:  # of the help or version, which click prints
+        from imgcopy_core_stubs.cli.failures import report_output  # noqa: PLC0415  (as above)
+
+        return report_output(error)
     return status or 0

@@ -1,4 +1,7 @@
-"""How a copy's progress is shown: observers of its events, all of which write to standard error."""
+"""How a copy's progress is shown: observers of its events, all of which write to standard error.
+
+They come in by the hook that every plugin's observer comes in by.
+"""
 
 import contextlib
 import json
@@ -11,7 +14,9 @@ from enum import Enum
 from typing import Final
 
 import attrs
+from attrs import frozen
 
+from imgcopy_core_stubs._plugin_hooks import PluginHooks
 from imgcopy_core_stubs.cli._tally import Tally
 from imgcopy_core_stubs.cli.messages import say
 from imgcopy_core_stubs.cli.sizes import format_size
@@ -23,6 +28,8 @@ from imgcopy_core_stubs.events import (
     Event,
     Observer,
 )
+from imgcopy_core_stubs.hookspecs import hookimpl
+from imgcopy_core_stubs.plugins import Plugin
 
 _PLAIN_INTERVAL: Final = 5.0
 _JSON_INTERVAL: Final = 0.5
@@ -50,20 +57,33 @@ class ProgressStyle(Enum):
 
 
 @contextlib.contextmanager
-def progress_shown(style: ProgressStyle) -> Iterator[tuple[Observer, ...]]:
-    """Return the observers that show the progress of a copy, for as long as the context lasts."""
+def progress_shown(style: ProgressStyle) -> Iterator[Plugin]:
+    """Return the plugin that shows the progress of a copy, for as long as the context lasts."""
     match style.resolved():
         case ProgressStyle.BAR:
             from imgcopy_core_stubs.cli._bar import Bar  # noqa: PLC0415  (rich is slow to import)
 
             with Bar() as bar:
-                yield (bar,)
+                yield _plugin(bar)
         case ProgressStyle.PLAIN:
-            yield (PlainProgress(),)
+            yield _plugin(PlainProgress())
         case ProgressStyle.JSON:
-            yield (JsonProgress(),)
+            yield _plugin(JsonProgress())
         case _:
-            yield ()
+            yield _plugin(None)
+
+
+@frozen
+class _Hooks:
+    observer: Observer | None
+
+    @hookimpl
+    def imgcopy_observe_copy(self) -> Observer | None:
+        return self.observer
+
+
+def _plugin(observer: Observer | None) -> Plugin:
+    return Plugin(name="progress", hooks=PluginHooks(_Hooks(observer)))
 
 
 class PlainProgress:

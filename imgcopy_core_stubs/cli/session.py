@@ -1,7 +1,7 @@
 """What every command with a reference starts with: plugins, their warnings, and the settings."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 import attrs
@@ -13,10 +13,13 @@ from imgcopy_core_stubs.cli.config_file import (
     preset_values,
     read_config_file,
 )
-from imgcopy_core_stubs.cli.messages import warn
-from imgcopy_core_stubs.errors import InvalidOption
-from imgcopy_core_stubs.plugins import TransportRegistry, load_plugins
+from imgcopy_core_stubs.cli.global_options import is_debugging, wants_third_parties
+from imgcopy_core_stubs.cli.messages import say, warn
+from imgcopy_core_stubs.errors import InvalidOption, PluginError
+from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.plugins import Plugin, TransportRegistry, load_plugins
 from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.standard_output import reserve_standard_output
 from imgcopy_core_stubs.transport import ImageReference, Transport
 
 
@@ -108,6 +111,18 @@ class Session:
                 problem = f"cannot be combined with {direction.value} {shorthand.name}"
                 raise InvalidOption(shorthand.flag, problem)
             given += [(shorthand.name, value) for value in shorthand.values]
+        with self.registry.blaming(transport.scheme, "failed to take its options"):
+            return self._structured(transport, direction, given)
+
+    def observers(
+        self, source: ImageReference, destination: ImageReference, own: Plugin
+    ) -> tuple[Observer, ...]:
+        """Return the observers of a copy: those of all plugins, and of the command's own one."""
+        return self.registry.observers(source, destination, report=_warn_of, more=[own])
+
+    def _structured(
+        self, transport: Transport, direction: Direction, given: Sequence[tuple[str, str]]
+    ) -> object | None:
         cls = direction.options_class(transport)
         values = preset_values(transport, cls, self.config, self.environ, self.registry.schemes)
         values |= given_values(cls, given, flag=direction.value, scheme=transport.scheme)
@@ -123,7 +138,24 @@ def load_transports() -> TransportRegistry:
     Raises:
         PluginError: A plugin failed, and the environment asks for an error.
     """
-    registry = load_plugins(os.environ)
+    registry = load_wanted_plugins()
     for failure in registry.failures:
-        warn(failure)
+        _warn_of(failure)
     return registry
+
+
+def load_wanted_plugins() -> TransportRegistry:
+    """Load the plugins that the user wants; from now on standard output is for data alone.
+
+    Raises:
+        PluginError: A plugin failed, and the environment asks for an error.
+    """
+    reserve_standard_output()
+    return load_plugins(os.environ, third_party=wants_third_parties())
+
+
+def _warn_of(failure: PluginError) -> None:
+    if is_debugging():
+        for line in failure.details.splitlines():
+            say(line)
+    warn(failure)

@@ -92,6 +92,10 @@ class TestPluginsThatDoNotLoad:
         [
             ("import no_such_module", "ModuleNotFoundError \"No module named 'no_such_module'\""),
             ("raise SystemExit(3)", 'SystemExit "3"'),
+            (
+                "from imgcopy_core_stubs import UsageError\nraise UsageError('mine')",
+                'UsageError "mine"',
+            ),
             ("class Stop(BaseException): ...\nraise Stop('x\\x1b[2J')", 'Stop "x\\x1b[2J"'),
             ("def broken(:", "SyntaxError"),
         ],
@@ -208,6 +212,8 @@ class TestPluginsThatBreakTheContract:
             ("return [Memory(api_version=True)]", "version True of the contract"),
             ("return [Memory(source_options=dict)]", "source_options of the transport"),
             ("return [Memory(destination_options=Needy)]", "has no default for name"),
+            ("return [Memory(source_options=Odd)]", 'has the field "rate" of an unsupported type'),
+            ("return [Memory(source_options=Lost)]", "cannot be used: NameError"),
             ("return [Memory(parse_reference=None)]", 'Memory" cannot be called'),
             ("return [Incomplete()]", "TypeError"),
             ("return [Duck()]", 'the transport "Duck" lacks source_options, parse_reference'),
@@ -227,6 +233,14 @@ class TestPluginsThatBreakTheContract:
     @attrs.frozen
     class Needy:
         name: str
+
+    @attrs.frozen
+    class Odd:
+        rate: float = 0.5
+
+    @attrs.frozen
+    class Lost:
+        rate: "Nowhere" = None
 
     class Incomplete(Transport):
         scheme = "memory"
@@ -250,6 +264,8 @@ class TestPluginsThatBreakTheContract:
         ("hook", "problem"),
         [
             ("@hookimpl\ndef imgcopy_register_transport(): return []", "unknown hook"),
+            ("@hookimpl\ndef imgcopy_observe_copies(source): return None", "unknown hook"),
+            ("@hookimpl\ndef imgcopy_observe_copy(image): return None", "PluginValidationError"),
             ("@hookimpl\ndef imgcopy_register_transports(all): return []", "PluginValidationError"),
             ("def imgcopy_register_transports(): return []", "implements no hook"),
         ],
@@ -268,6 +284,11 @@ class TestPluginsThatBreakTheContract:
         [
             ("return None", 'the reference that "memory" parsed lacks scheme, docker_reference'),
             ("return Transport.parse_reference", "lacks scheme"),
+            ("raise SystemExit(4)", 'failed to parse "x": SystemExit "4"'),
+            (
+                "return type('Duck', (MemoryImage,), {'open_source': None})(text)",
+                'open_source of the reference that "memory" parsed cannot be called',
+            ),
             ("return MemoryImage(1 / 0)", 'failed to parse "x": ZeroDivisionError'),
             ("raise AttributeError('scheme')", 'failed to parse "x": AttributeError "scheme"'),
         ],
@@ -371,6 +392,20 @@ class TestDisabledPlugins:
         with pytest.raises(UnknownTransport, match="disabled by IMGCOPY_DISABLE_PLUGINS"):
             registry.parse_reference("memory:x")
 
+    def test_third_parties_can_be_left_out_and_what_ships_with_imgcopy_stays(
+        self, distributions: Distributions
+    ) -> None:
+        distributions.install_hook("memory", "return [Memory()]", setup=MEMORY)
+
+        registry = load_plugins({}, third_party=False)
+
+        assert "imgcopy_memory" not in sys.modules
+        assert registry.schemes == ("dir", "docker-archive", "oci")
+        assert plugin_named(registry, "memory").status is PluginStatus.DISABLED
+        with pytest.raises(UnknownTransport) as caught:
+            registry.parse_reference("memory:x")
+        assert '"memory (imgcopy-memory 1.0)" is disabled by --no-plugins' in str(caught.value)
+
     def test_the_built_in_transports_cannot_be_disabled(self) -> None:
         registry = load_plugins({"IMGCOPY_DISABLE_PLUGINS": "*"})
 
@@ -398,5 +433,5 @@ class TestReferences:
         assert caught.value.exit_code == 2
 
     def test_an_unknown_scheme_has_no_transport(self) -> None:
-        with pytest.raises(KeyError):
-            load_plugins({}).transport("docker")
+        with pytest.raises(UnknownTransport, match="known transports: dir, docker-archive, oci"):
+            load_plugins({}).transport("nowhere")

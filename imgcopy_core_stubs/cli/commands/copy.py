@@ -8,9 +8,10 @@ from typing import Final
 import click
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs.cli.debugging import debug_option
 from imgcopy_core_stubs.cli.digest_file import digest_file
+from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.messages import say
+from imgcopy_core_stubs.cli.option_help import help_transport_option
 from imgcopy_core_stubs.cli.parameters import key_value, layer_limit_option, source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.progress import ProgressStyle, progress_shown
@@ -72,6 +73,7 @@ _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
     metavar="KEY=VALUE",
     help="Set an option of the destination's transport (repeatable).",
 )
+@help_transport_option
 @click.option(
     "--digestfile", metavar="PATH", help="Write the digest of the stored manifest to PATH."
 )
@@ -81,7 +83,7 @@ _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
     type=click.Choice([style.value for style in ProgressStyle]),
     help="How progress is shown, on standard error [default: auto].",
 )
-@debug_option
+@global_options
 def command(  # noqa: PLR0913  (an argument for each option)
     *,
     source: str,
@@ -139,14 +141,14 @@ def command(  # noqa: PLR0913  (an argument for each option)
         shorthands=[*shorthands, *destination_tmpdir],
     )
     with digest_file(digestfile) as write_digest:
-        with progress_shown(style) as observers:
+        with progress_shown(style) as shown:
             result = copy_image(
                 source_reference,
                 destination_reference,
                 options=options,
                 source_options=source_options,
                 destination_options=destination_options,
-                observers=observers,
+                observers=session.observers(source_reference, destination_reference, shown),
             )
         write_digest(result.manifest.digest)
     if style in (ProgressStyle.BAR, ProgressStyle.PLAIN):

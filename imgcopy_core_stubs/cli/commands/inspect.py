@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from imgcopy_core_stubs.cli.debugging import debug_option
+from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_data, write_json
 from imgcopy_core_stubs.cli.parameters import source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
@@ -21,7 +21,7 @@ from imgcopy_core_stubs.transport import ImageSource
 @click.option("--config", is_flag=True, help="Print the image's config.")
 @platform_options
 @source_option
-@debug_option
+@global_options
 def command(
     *,
     image: str,

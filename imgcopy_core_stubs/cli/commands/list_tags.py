@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from imgcopy_core_stubs.cli.debugging import debug_option
+from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_json
 from imgcopy_core_stubs.cli.parameters import source_option
 from imgcopy_core_stubs.cli.session import Direction, Session
@@ -15,7 +15,7 @@ from imgcopy_core_stubs.quoting import quote
 @click.command("list-tags", short_help="List the images at a place.")
 @click.argument("image")
 @source_option
-@debug_option
+@global_options
 def command(image: str, src_opt: Sequence[tuple[str, str]]) -> None:
     """List the tags of the images at a place, as JSON: {"Tags": [...]}.
 

@@ -2,7 +2,7 @@
 
 import click
 
-from imgcopy_core_stubs.cli.debugging import debug_option
+from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_line
 from imgcopy_core_stubs.errors import (
     InvalidDocument,
@@ -18,7 +18,7 @@ from imgcopy_core_stubs.quoting import quote
 
 @click.command("manifest-digest", short_help="Print a manifest's digest.")
 @click.argument("file")
-@debug_option
+@global_options
 def command(file: str) -> None:
     """Print the digest of the manifest in FILE."""
     try:

@@ -5,19 +5,20 @@ from typing import Final
 
 import click
 
-from imgcopy_core_stubs.cli.debugging import debug_option
+from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_json, write_line
-from imgcopy_core_stubs.plugins import Plugin, TransportRegistry, load_plugins
+from imgcopy_core_stubs.cli.session import load_wanted_plugins
+from imgcopy_core_stubs.plugins import Plugin, TransportRegistry
 
 _HEADINGS: Final = ("NAME", "DISTRIBUTION", "VERSION", "SCHEMES", "STATUS", "ERROR")
 
 
 @click.command("plugins", short_help="List the plugins and their state.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with tracebacks.")
-@debug_option
+@global_options
 def command(*, as_json: bool) -> None:
     """List the plugins: name, distribution, version, schemes, status and error."""
-    registry = load_plugins()
+    registry = load_wanted_plugins()
     if as_json:
         _write_json(registry)
     else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from imgcopy_core_stubs.cli.debugging import debug_option
+from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.messages import complain
 from imgcopy_core_stubs.cli.output import write_line
 from imgcopy_core_stubs.cli.parameters import layer_limit_option, source_option
@@ -22,7 +22,7 @@ from imgcopy_core_stubs.validation import validate_image
 @layer_limit_option
 @source_option
 @click.pass_context
-@debug_option
+@global_options
 def command(
     context: click.Context,
     *,

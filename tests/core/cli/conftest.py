@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from imgcopy_core_stubs.cli import main
+from imgcopy_core_stubs.standard_output import release_standard_output
 from tests.core.cli.distributions import Distributions
 from tests.core.cli.running import Result, Runner
 from tests.core.transports.layouts import Layout, named
@@ -11,16 +12,19 @@ from tests.core.transports.layouts import Layout, named
 
 @pytest.fixture
 def run(
-    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Runner:
     """Runs the command line in this process, where no config file of this machine's user counts."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def run_main(*arguments: object) -> Result:
-        capsysbinary.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        stdout, stderr = capsysbinary.readouterr()
+        capfdbinary.readouterr()
+        try:
+            with pytest.raises(SystemExit) as caught:
+                main([str(argument) for argument in arguments])
+        finally:
+            release_standard_output()
+        stdout, stderr = capfdbinary.readouterr()
         code = caught.value.code
         assert code is None or isinstance(code, int)
         return Result(code or 0, stdout, stderr.decode())

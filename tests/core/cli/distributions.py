@@ -1,11 +1,12 @@
 """Distributions with plugins, as pip would install them: a module and its metadata."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
+
+from tests.core.cli.running import ENVIRON
 
 HOOK = """
     from imgcopy_core_stubs import Transport, hookimpl
@@ -57,7 +58,7 @@ class Distributions:
     @property
     def environ(self) -> dict[str, str]:
         """The environment of a process that finds the plugins."""
-        return {**os.environ, "PYTHONPATH": str(self.path)}
+        return {**ENVIRON, "PYTHONPATH": str(self.path)}
 
     @contextmanager
     def importable(self) -> Iterator[None]:

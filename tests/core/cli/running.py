@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from attrs import frozen
 
 COMMAND = (sys.executable, "-m", "imgcopy_core_stubs")
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""As users have it: Python writes what is printed when a buffer is full, or at the end."""
 
 
 @frozen
@@ -38,7 +40,7 @@ def run_process(
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
     process = subprocess.run(
         [*COMMAND, *map(str, arguments)],
-        env={**os.environ, **(environ or {})},
+        env={**ENVIRON, **(environ or {})},
         check=False,
         **options,
     )

@@ -158,10 +158,11 @@ class TestFailures:
     def test_a_bug_exits_with_1_and_says_so(
         self, run: Runner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def load_plugins() -> None:
+        def load_wanted_plugins() -> None:
             raise ZeroDivisionError("x\x1b\ny")
 
-        monkeypatch.setattr("imgcopy_core_stubs.cli.commands.plugins.load_plugins", load_plugins)
+        command = "imgcopy_core_stubs.cli.commands.plugins"
+        monkeypatch.setattr(f"{command}.load_wanted_plugins", load_wanted_plugins)
         result = run("plugins")
 
         assert result.code == 1
@@ -214,7 +215,9 @@ class TestFailures:
 
 
 class TestStandardOutput:
-    @pytest.mark.parametrize("command", [["transports"], ["plugins"], ["plugins", "--json"]])
+    @pytest.mark.parametrize(
+        "command", [["transports"], ["plugins"], ["plugins", "--json"], ["--version"], ["--help"]]
+    )
     def test_a_full_device(self, command: list[str]) -> None:
         with open("/dev/full", "wb") as full:
             result = run_process(*command, stdout=full)
@@ -246,6 +249,12 @@ class TestStandardOutput:
             process.stderr
             == 'imgcopy: error: cannot write "standard output": Bad file descriptor\n'
         )
+
+    def test_standard_error_is_full(self) -> None:
+        with open("/dev/full", "wb") as full:
+            result = run_process("inspect", "nowhere:x", stderr=full)
+
+        assert (result.code, result.stdout) == (2, b"")
 
     def test_standard_error_is_closed(self, layout: Layout, tmp_path: Path) -> None:
         destination = f"dir:{tmp_path}/copy"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from imgcopy_core_stubs.cli._bar import Bar
 from imgcopy_core_stubs.cli._tally import Tally
 from imgcopy_core_stubs.cli.progress import (
     JsonProgress,
@@ -27,7 +28,7 @@ from imgcopy_core_stubs.events import (
     CopyStarted,
     Event,
 )
-from tests.core.cli.running import COMMAND
+from tests.core.cli.running import COMMAND, ENVIRON
 from tests.core.transports.layouts import Layout
 
 LAYER, OTHER, CONFIG = (Digest("sha256", letter * 64) for letter in "abc")
@@ -145,9 +146,19 @@ def test_json_progress_is_an_object_a_line(
     assert shown(CopyFailed(ValueError("no"))) == {"event": "copy-failed", "error": "no"}
 
 
-def test_no_progress_has_no_observers() -> None:
-    with progress_shown(ProgressStyle.NONE) as observers:
-        assert observers == ()
+@pytest.mark.parametrize(
+    ("style", "observer"),
+    [
+        (ProgressStyle.NONE, type(None)),
+        (ProgressStyle.PLAIN, PlainProgress),
+        (ProgressStyle.JSON, JsonProgress),
+        (ProgressStyle.BAR, Bar),
+    ],
+)
+def test_progress_comes_by_the_hook_of_observers(style: ProgressStyle, observer: type) -> None:
+    with progress_shown(style) as plugin:
+        assert plugin.hooks is not None
+        assert type(plugin.hooks.observer("oci:a", "dir:b")) is observer
 
 
 def test_without_a_terminal_progress_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,6 +244,7 @@ def test_that_progress_cannot_be_shown_is_no_reason_to_fail(
         process = subprocess.run(
             [*COMMAND, "copy", "--progress", style, f"oci:{layout.path}", f"dir:{tmp_path}/copy"],
             stderr=full,
+            env=ENVIRON,
             check=False,
         )
 
