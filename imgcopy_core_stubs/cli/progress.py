@@ -16,7 +16,6 @@ from typing import Final
 import attrs
 from attrs import frozen
 
-from imgcopy_core_stubs._plugin_hooks import PluginHooks
 from imgcopy_core_stubs.cli._tally import Tally
 from imgcopy_core_stubs.cli.messages import say
 from imgcopy_core_stubs.cli.sizes import format_size
@@ -30,6 +29,7 @@ from imgcopy_core_stubs.events import (
 )
 from imgcopy_core_stubs.hookspecs import hookimpl
 from imgcopy_core_stubs.plugins import Plugin
+from imgcopy_core_stubs.plugins._hooks import PluginHooks
 
 _PLAIN_INTERVAL: Final = 5.0
 _JSON_INTERVAL: Final = 0.5

@@ -11,9 +11,13 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import ClassVar, Generic, Self, TypeVar
 
-from imgcopy_core_stubs._plugin_checks import BrokenContractError
-from imgcopy_core_stubs._plugin_faults import blaming, failure
-from imgcopy_core_stubs._plugin_results import (
+from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import DestinationStateError, ImgcopyError
+from imgcopy_core_stubs.manifest import ImageManifest, RawManifest
+from imgcopy_core_stubs.plugins._checks import BrokenContractError
+from imgcopy_core_stubs.plugins._faults import blaming, failure
+from imgcopy_core_stubs.plugins._results import (
     check_capabilities,
     check_destination,
     check_instance,
@@ -25,11 +29,7 @@ from imgcopy_core_stubs._plugin_results import (
     check_stored,
     check_stream,
 )
-from imgcopy_core_stubs._plugin_streams import Blaming, StreamForPlugin, StreamOfPlugin
-from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
-from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.errors import DestinationStateError, ImgcopyError
-from imgcopy_core_stubs.manifest import ImageManifest, RawManifest
+from imgcopy_core_stubs.plugins._streams import Blaming, StreamForPlugin, StreamOfPlugin
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.refusals import required_digest

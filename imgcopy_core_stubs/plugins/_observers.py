@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from imgcopy_core_stubs._plugin_faults import blaming, failure
-from imgcopy_core_stubs._plugin_loading import Plugin
 from imgcopy_core_stubs.errors import PluginError
 from imgcopy_core_stubs.events import Event, Observer
+from imgcopy_core_stubs.plugins._faults import blaming, failure
+from imgcopy_core_stubs.plugins._loading import Plugin
 
 
 def observers_of(

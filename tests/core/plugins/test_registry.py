@@ -6,8 +6,7 @@ import pytest
 
 from imgcopy_core_stubs.errors import InvalidReference, PluginError, UnknownTransport
 from imgcopy_core_stubs.plugins import Plugin, PluginStatus, TransportRegistry, load_plugins
-
-from .cli.distributions import Distributions
+from tests.core.cli.distributions import Distributions
 
 MEMORY = """
     from imgcopy_core_stubs import InvalidReference

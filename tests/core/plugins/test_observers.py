@@ -23,11 +23,10 @@ from imgcopy_core_stubs import (
     copy_image,
     hookimpl,
 )
-from imgcopy_core_stubs._plugin_hooks import PluginHooks
 from imgcopy_core_stubs.plugins import Plugin, TransportRegistry
-
-from .memory_transport import MemoryImage
-from .transports.layouts import CONFIG, LAYER, MANIFEST, Image, described
+from imgcopy_core_stubs.plugins._hooks import PluginHooks
+from tests.core.memory_transport import MemoryImage
+from tests.core.transports.layouts import CONFIG, LAYER, MANIFEST, Image, described
 
 IMAGE = Image("app")
 

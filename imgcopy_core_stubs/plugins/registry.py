@@ -9,24 +9,22 @@ from typing import Final
 
 from attrs import evolve
 
-from imgcopy_core_stubs import _builtin_plugin
-from imgcopy_core_stubs._plugin_checks import check_reference
-from imgcopy_core_stubs._plugin_faults import blaming
-from imgcopy_core_stubs._plugin_guard import guarded
-from imgcopy_core_stubs._plugin_hooks import PluginHooks
-from imgcopy_core_stubs._plugin_loading import (
+from imgcopy_core_stubs.errors import ImgcopyError, InvalidReference, PluginError, UnknownTransport
+from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.plugins import _builtin
+from imgcopy_core_stubs.plugins._checks import check_reference
+from imgcopy_core_stubs.plugins._faults import blaming
+from imgcopy_core_stubs.plugins._guard import guarded
+from imgcopy_core_stubs.plugins._hooks import PluginHooks
+from imgcopy_core_stubs.plugins._loading import (
     DISABLE_VARIABLE,
     Plugin,
     PluginStatus,
     load_installed,
 )
-from imgcopy_core_stubs._plugin_observers import observers_of
-from imgcopy_core_stubs.errors import ImgcopyError, InvalidReference, PluginError, UnknownTransport
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.plugins._observers import observers_of
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import ImageReference, Transport
-
-__all__ = ["Plugin", "PluginStatus", "TransportRegistry", "load_plugins"]
 
 _RAISE: Final = "IMGCOPY_RAISE_PLUGIN_ERRORS"
 
@@ -48,7 +46,7 @@ def load_plugins(
     Raises:
         PluginError: `IMGCOPY_RAISE_PLUGIN_ERRORS` is set, and a plugin failed.
     """
-    hooks = PluginHooks(_builtin_plugin)
+    hooks = PluginHooks(_builtin)
     builtin = Plugin(name="built-in", hooks=hooks, transports=hooks.transports())
     disabled = {name.strip() for name in environ.get(DISABLE_VARIABLE, "").split(",")}
     registry = TransportRegistry(builtin, load_installed(disabled, third_party=third_party))

@@ -15,9 +15,9 @@ from attrs import evolve, field, frozen
 
 from imgcopy_core_stubs import hookspecs
 from imgcopy_core_stubs._distribution import DISTRIBUTION
-from imgcopy_core_stubs._plugin_faults import blaming, failure
-from imgcopy_core_stubs._plugin_hooks import PluginHooks
 from imgcopy_core_stubs.errors import PluginError
+from imgcopy_core_stubs.plugins._faults import blaming, failure
+from imgcopy_core_stubs.plugins._hooks import PluginHooks
 from imgcopy_core_stubs.transport import Transport
 
 if TYPE_CHECKING:

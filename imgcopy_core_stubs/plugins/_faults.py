@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Final
 
-from imgcopy_core_stubs._plugin_checks import BrokenContractError
 from imgcopy_core_stubs.errors import PluginError
+from imgcopy_core_stubs.plugins._checks import BrokenContractError
 from imgcopy_core_stubs.quoting import quote
 
 _MESSAGE_LIMIT: Final = 300

@@ -28,17 +28,16 @@ from imgcopy_core_stubs import (
     copy_image,
     media_types,
 )
-from imgcopy_core_stubs._plugin_guard import (
+from imgcopy_core_stubs.plugins._guard import (
     _Guarded,
     _GuardedDestination,
     _GuardedReference,
     _GuardedSource,
     guarded,
 )
-from imgcopy_core_stubs._plugin_results import _DESTINATION_METHODS, _SOURCE_METHODS
-
-from .memory_transport import MemoryDestination, MemoryImage, MemorySource
-from .transports.layouts import Image
+from imgcopy_core_stubs.plugins._results import _DESTINATION_METHODS, _SOURCE_METHODS
+from tests.core.memory_transport import MemoryDestination, MemoryImage, MemorySource
+from tests.core.transports.layouts import Image
 
 LABEL = "memory (imgcopy-memory 1.0)"
 IMAGE = Image("app")

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from imgcopy_core_stubs._plugin_results import check_chunk
 from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.plugins._results import check_chunk
 from imgcopy_core_stubs.streams import ByteStream
 from imgcopy_core_stubs.transport import BlobInfo
 

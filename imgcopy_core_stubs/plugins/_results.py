@@ -9,14 +9,14 @@ from typing import Final, TypeVar, cast
 
 import attrs
 
-from imgcopy_core_stubs._plugin_checks import (
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.manifest import ImageManifest, RawManifest
+from imgcopy_core_stubs.plugins._checks import (
     BrokenContractError,
     described,
     require_callable,
     require_members,
 )
-from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.manifest import ImageManifest, RawManifest
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.streams import ByteStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
