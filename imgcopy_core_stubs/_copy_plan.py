@@ -128,9 +128,18 @@ class Planner:
         )
 
     def describe(
-        self, layer: Descriptor, stored: StoredLayer, old_type: str, new_type: str
+        self, layer: Descriptor, stored: StoredLayer | None, old_type: str, new_type: str
     ) -> Descriptor:
-        """Return a layer's descriptor as the stored manifest, of type `new_type`, has it."""
+        """Return a layer's descriptor as the stored manifest has it.
+
+        Args:
+            layer: Its descriptor in the source's manifest.
+            stored: The layer at the destination; None: it stays out.
+            old_type: The type of the source's manifest.
+            new_type: The type of the stored manifest.
+        """
+        if stored is None:
+            stored = StoredLayer(layer.digest, layer.size, None)
         foreign = media_types.is_foreign_layer(layer.media_type)
         stays_out = self.stays_out(layer)
         unchanged = stored.digest == layer.digest and foreign == stays_out

@@ -266,9 +266,7 @@ class _Copy:
         )
         stored = dict(zip(distinct, copied, strict=True))
         layers = [
-            self.planner.describe(layer, stored[task.key], image.media_type, media_type)
-            if task.key in stored
-            else layer
+            self.planner.describe(layer, stored.get(task.key), image.media_type, media_type)
             for layer, task in zip(image.layers, tasks, strict=True)
         ]
 

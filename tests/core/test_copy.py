@@ -245,6 +245,44 @@ def test_conversion_keeps_every_field_that_it_need_not_change() -> None:
     assert stored_manifest(back) == stored_manifest(source)
 
 
+FOREIGN = media_types.DOCKER_FOREIGN_LAYER + ".gzip"
+URLS = ["https://example.com/layer"]
+
+
+def foreign_source() -> MemoryImage:
+    def edit(document: Json) -> None:
+        document["layers"][0] |= {"mediaType": FOREIGN, "urls": URLS}
+
+    return source_of(BASE, TOP, docker=True, edit=edit)
+
+
+def test_a_foreign_layer_stays_out_where_that_is_accepted() -> None:
+    source = foreign_source()
+    del source.blobs[parsed(BASE[0])]
+    accepting = DestinationCapabilities(accepts_foreign_layer_urls=True)
+    destination = MemoryImage(capabilities=accepting)
+    copy_image(source, destination)
+    assert stored_manifest(destination) == stored_manifest(source)
+    options = CopyOptions(manifest_type=media_types.OCI_MANIFEST)
+    copy_image(source, destination, options=options)
+    foreign, top = stored_manifest(destination)["layers"]
+    assert foreign["mediaType"] == media_types.OCI_FOREIGN_LAYER + "+gzip"
+    assert foreign["urls"] == URLS
+    assert top["mediaType"] == media_types.OCI_LAYER + "+gzip"
+
+
+def test_a_foreign_layer_is_fetched_and_stored_elsewhere() -> None:
+    source = foreign_source()
+    for capabilities in (ARCHIVE, LAYOUT):
+        destination = MemoryImage(capabilities=capabilities)
+        copy_image(source, destination)
+        layer = stored_manifest(destination)["layers"][0]
+        assert Digest.parse(layer["digest"]) in destination.blobs
+        assert "urls" not in layer
+        assert "foreign" not in layer["mediaType"]
+        assert "nondistributable" not in layer["mediaType"]
+
+
 # --- what must not verify ------------------------------------------------------------------------
 
 
