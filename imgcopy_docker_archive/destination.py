@@ -87,13 +87,11 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
         self._check_open()
         if instance_digest is not None:
             raise UnsupportedByDestination(self._name, "a docker archive holds no indexes")
+        if manifest.media_type not in ("", media_types.DOCKER_MANIFEST):
+            raise self._unsupported(manifest.media_type)
         parsed = parse_manifest(manifest, f"manifest for {quote(self._name)}")
         if not isinstance(parsed, ImageManifest) or not parsed.is_docker:
-            raise UnsupportedByDestination(
-                self._name,
-                f"a manifest of type {quote(parsed.media_type)} cannot be stored, "
-                f"{quote(media_types.DOCKER_MANIFEST)} is needed",
-            )
+            raise self._unsupported(parsed.media_type)
         config = self._configs.get(parsed.config.digest)
         if config is None:
             problem = f"the config {parsed.config.digest} was not put"
@@ -126,6 +124,13 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
 
     def __str__(self) -> str:
         return self._name
+
+    def _unsupported(self, media_type: str) -> UnsupportedByDestination:
+        return UnsupportedByDestination(
+            self._name,
+            f"a manifest of type {quote(media_type)} cannot be stored, "
+            f"{quote(media_types.DOCKER_MANIFEST)} is needed",
+        )
 
     def _check_open(self) -> None:
         if self._closed:

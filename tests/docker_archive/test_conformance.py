@@ -1,0 +1,32 @@
+"""`docker-archive:` keeps every law of the conformance kit; `tarfile` and `json` read it back."""
+
+import pytest
+
+from imgcopy_core_stubs.conformance import ConformanceSuite, DestinationSuite, Place
+from imgcopy_core_stubs.conformance.formats import docker_archive
+from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing
+from imgcopy_docker_archive.transport import DockerArchiveTransport
+
+
+class TestDockerArchive(ConformanceSuite):
+    @pytest.fixture
+    def place(self) -> Place:
+        return Place(
+            DockerArchiveTransport(),
+            docker_archive.new_reference,
+            docker_archive.stored,
+            references=("a.tar", "a.tar:app", "a.tar:@2", r"a\:b.tar:app:1", "-"),
+            malformed=("", ":app", "a.tar:", "a.tar:APP", "a.tar:@x", "a.tar:@-1", "a\0b"),
+        )
+
+
+class TestDockerArchiveThatReplaces(DestinationSuite):
+    @pytest.fixture
+    def place(self) -> Place:
+        options = DockerArchiveDestinationOptions(existing=Existing.REPLACE)
+        return Place(
+            DockerArchiveTransport(),
+            docker_archive.new_reference,
+            docker_archive.stored,
+            destination_options=options,
+        )
