@@ -1,23 +1,31 @@
 """The conformance kit: everything that a transport must do, as laws that its author can run.
 
-In the tests of your distribution (which depend on `imgcopy-docker-archive[conformance]`):
+In the tests of a transport's distribution, which need `imgcopy-docker-archive[conformance]`:
 
     class TestExample(ConformanceSuite):
         @pytest.fixture
         def place(self) -> Place:
             return Place(ExampleTransport(), lambda directory: f"{directory}/image", read_back)
 
-`read_back` takes the text of a reference and says what is stored there, a `StoredImage` or None. It
-must not use your transport: code that is wrong twice in the same way would agree with itself.
+The second argument names a place where nothing is; `Place` has more for what is out of the
+ordinary. `read_back` takes the text of a reference and returns a `StoredImage`: what is really
+stored there. It does without the transport: code that is wrong twice in the same way would agree
+with itself.
 
-Each law becomes a test, `test_law[destination: nothing is visible before commit]`. A capability
-chooses between two forms of a law: do what you declare, or refuse it as the contract says. Laws
-cannot be overridden; a failure that you know of is listed with its reason in
-`Place(known_failures=…)`, and fails as soon as it is out of date. A test that fails says what was
-expected, what was found and what to do; one that ends in an ERROR means that your fixture or the
-kit failed, not your transport.
+Each law becomes a test, such as `test_law[destination: nothing is visible before commit]`:
 
-Without pytest, on a transport that is installed and has the method `conformance_place`:
+- A capability chooses between two forms of a law: to do what is declared, or to refuse it as the
+  contract says.
+- Laws cannot be overridden. A failure that is known is listed in `Place(known_failures=…)` with its
+  reason, and fails as soon as it is out of date.
+- A test that fails says what was expected, what was found and what to do. An ERROR means that the
+  place or the kit failed, and says nothing about the transport.
+
+A transport that only reads takes `TransportSuite` and `SourceSuite`, and gives its `Place` an
+`existing` image; one that only writes takes `TransportSuite` and `DestinationSuite`.
+
+Without pytest, on a transport that is installed and has the method `conformance_place` (see
+`offers`):
 
     python -m imgcopy_core_stubs.conformance example
 """

@@ -7,10 +7,15 @@ from contextlib import contextmanager
 from typing import Final
 
 import click
+from attrs import evolve
 
 from imgcopy_core_stubs.conformance.law import Law
 from imgcopy_core_stubs.conformance.laws import LAWS
-from imgcopy_core_stubs.conformance.offers import offered_place
+from imgcopy_core_stubs.conformance.offers import (
+    offered_place,
+    read_back_through,
+    references_like,
+)
 from imgcopy_core_stubs.conformance.place import Place
 from imgcopy_core_stubs.conformance.running import laws_for, run_laws
 from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Outcome, Verdict
@@ -58,17 +63,7 @@ def main(scheme: str, text: str | None, filters: Sequence[str]) -> None:
     The transport offers a place to write by a method conformance_place() that returns an
     imgcopy_core_stubs.conformance.Place. Those of imgcopy need none.
     """  # noqa: D301  (click keeps the lines after \b as they are)
-    transport = _transport(scheme)
-    try:
-        place = offered_place(transport, text)
-    except BrokenKit as error:
-        raise click.ClickException(f"{quote(scheme)}: {error}") from error
-    if place is None:
-        problem = (
-            f"the transport {quote(scheme)} offers no place to write: give it a method "
-            "conformance_place(), or name one with --place '{directory}/image'"
-        )
-        raise click.UsageError(problem)
+    place = _place(_transport(scheme), text)
     laws = [law for law in laws_for(place) if _is_wanted(law, filters)]
     if not laws:
         raise click.UsageError("no law has such a name")
@@ -82,6 +77,28 @@ def _transport(scheme: str) -> Transport:
         return load_plugins().transport(scheme.removesuffix(":"))
     except ImgcopyError as error:  # it says which schemes there are, and which plugins failed
         raise click.UsageError(str(error)) from error
+
+
+def _place(transport: Transport, text: str | None) -> Place:
+    """Return the place that the transport offers, or the one that the user named."""
+    try:
+        place = offered_place(transport)
+    except BrokenKit as error:
+        raise click.ClickException(f"{quote(transport.scheme)}: {error}") from error
+    if place is not None:
+        return place if text is None else evolve(place, new_reference=references_like(text))
+    if text is None:
+        problem = (
+            f"the transport {quote(transport.scheme)} offers no place to write: give it a method "
+            "conformance_place(), or name a place with --place '{directory}/image'"
+        )
+        raise click.UsageError(problem)
+    click.echo(
+        "note: the transport reads back what it stores; what reader and writer get wrong in the "
+        "same way is not found",
+        err=True,
+    )
+    return Place(transport, references_like(text), read_back_through(transport))
 
 
 def _is_wanted(law: Law, filters: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """What is stored, held against what was put."""
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 
@@ -8,7 +9,7 @@ from imgcopy_core_stubs.conformance.images import Blob, Image
 from imgcopy_core_stubs.conformance.place import StoredImage
 from imgcopy_core_stubs.conformance.subject import Spot, Subject
 from imgcopy_core_stubs.conformance.trying import require
-from imgcopy_core_stubs.conformance.verdicts import LawBroken
+from imgcopy_core_stubs.conformance.verdicts import Damaged, LawBroken
 from imgcopy_core_stubs.digest import Digest
 
 _GZIP = b"\x1f\x8b"
@@ -107,13 +108,13 @@ def require_nothing_repeated(stored: StoredImage) -> None:
 
 def require_same_content(stored: StoredImage, image: Image) -> None:
     """Raise a `LawBroken` unless config and decompressed layers are those of an image."""
-    require_blobs(stored, {"the config": image.config})
     require(
         stored.config_digest == str(image.config.digest),
         f"the image to have the config {image.config.digest}",
         stored.config_digest,
         "store the config's bytes as they come",
     )
+    require_blobs(stored, {"the config": image.config})
     blobs = dict(stored.blobs)
     missing = [digest for digest in stored.layer_digests if digest not in blobs]
     require(
@@ -133,7 +134,12 @@ def require_same_content(stored: StoredImage, image: Image) -> None:
 
 
 def _plain(content: bytes) -> bytes:
-    return gzip.decompress(content) if content.startswith(_GZIP) else content
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Damaged(f"a stored layer cannot be decompressed: {error}") from error
 
 
 def _difference(expected: bytes, found: bytes) -> str:

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
-from attrs import evolve
-
 from imgcopy_core_stubs.conformance.formats import docker_archive, oci_layout, skopeo_directory
 from imgcopy_core_stubs.conformance.place import Place, StoredImage
 from imgcopy_core_stubs.conformance.reading import read_blob
@@ -39,24 +37,38 @@ class OffersPlace(Protocol):
         """Return where to try the transport, and how to read back what it stores."""
 
 
-def offered_place(transport: Transport, text: str | None = None) -> Place | None:
+def offered_place(transport: Transport) -> Place | None:
     """Return the place that a transport offers, or that of its well-known format, or None.
-
-    Args:
-        transport: The transport.
-        text: A reference to use in place of the offered ones: `{directory}` in it stands for a new,
-            empty directory, and `{number}` for another number each time. With a text there is
-            always a place; where the transport offers no read-back, its own source reads back.
 
     Raises:
         BrokenKit: The transport's offer raises, or is none.
     """
-    place = _offer(transport)
-    if text is None:
-        return place
-    if place is None:
-        return Place(transport, _references(text), read_back_through(transport))
-    return evolve(place, new_reference=_references(text))
+    if not isinstance(transport, OffersPlace):
+        well_known = _WELL_KNOWN.get(transport.scheme)
+        return None if well_known is None else Place(transport, *well_known)
+    try:
+        place: object = transport.conformance_place()
+    except Exception as error:
+        raise BrokenKit(f"conformance_place raised {described(error)}") from error
+    if not isinstance(place, Place):
+        raise BrokenKit(f"conformance_place returned {type(place).__name__}, not a Place")
+    return place
+
+
+def references_like(text: str) -> Callable[[Path], str]:
+    """Return a `Place.new_reference` that fills in a text.
+
+    Args:
+        text: A reference without its scheme. `{directory}` in it stands for a new, empty directory,
+            and `{number}` for another number each time.
+    """
+    numbers = itertools.count(1)
+
+    def new_reference(directory: Path) -> str:
+        number = str(next(numbers))
+        return text.replace("{directory}", str(directory)).replace("{number}", number)
+
+    return new_reference
 
 
 def read_back_through(transport: Transport) -> Callable[[str], StoredImage | None]:
@@ -73,30 +85,6 @@ def read_back_through(transport: Transport) -> Callable[[str], StoredImage | Non
             return None
 
     return stored
-
-
-def _offer(transport: Transport) -> Place | None:
-    if not isinstance(transport, OffersPlace):
-        if transport.scheme not in _WELL_KNOWN:
-            return None
-        return Place(transport, *_WELL_KNOWN[transport.scheme])
-    try:
-        place: object = transport.conformance_place()
-    except Exception as error:
-        raise BrokenKit(f"conformance_place raised {described(error)}") from error
-    if not isinstance(place, Place):
-        raise BrokenKit(f"conformance_place returned {type(place).__name__}, not a Place")
-    return place
-
-
-def _references(text: str) -> Callable[[Path], str]:
-    numbers = itertools.count(1)
-
-    def new_reference(directory: Path) -> str:
-        number = str(next(numbers))
-        return text.replace("{directory}", str(directory)).replace("{number}", number)
-
-    return new_reference
 
 
 def _read(source: ImageSource) -> StoredImage:

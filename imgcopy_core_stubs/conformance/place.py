@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from imgcopy_core_stubs.conformance.verdicts import Damaged, described
 from imgcopy_core_stubs.transport import Transport
 
 
@@ -45,22 +46,46 @@ class StoredImage:
 
     @property
     def config_digest(self) -> str:
-        """The digest of the image's config."""
+        """The digest of the image's config.
+
+        Raises:
+            Damaged: The manifest is none.
+        """
         if self.manifest is None:
             return self.config or ""
-        digest: str = self._document["config"]["digest"]
-        return digest
+        return self._digest(self._key("config"))
 
     @property
     def layer_digests(self) -> list[str]:
-        """The digests of the image's layers, in order."""
+        """The digests of the image's layers, in order.
+
+        Raises:
+            Damaged: The manifest is none.
+        """
         if self.manifest is None:
             return list(self.layers or ())
-        return [layer["digest"] for layer in self._document["layers"]]
+        return [self._digest(layer) for layer in self._key("layers")]
 
     @property
-    def _document(self) -> Any:
-        return json.loads(self.manifest or b"{}")
+    def instance_digests(self) -> list[str]:
+        """The digests of the manifests that an index names, in order.
+
+        Raises:
+            Damaged: It is no index.
+        """
+        return [self._digest(instance) for instance in self._key("manifests")]
+
+    def _key(self, key: str) -> Any:
+        try:
+            return json.loads(self.manifest or b"")[key]
+        except (ValueError, LookupError, TypeError) as error:
+            raise Damaged(f"the stored manifest has no {key}: {described(error)}") from error
+
+    def _digest(self, descriptor: Any) -> str:
+        try:
+            return str(descriptor["digest"])
+        except (LookupError, TypeError) as error:
+            raise Damaged(f"the stored manifest has {descriptor!r:.60} for a descriptor") from error
 
     def __attrs_post_init__(self) -> None:
         if self.manifest is None and (self.config is None or self.layers is None):

@@ -9,7 +9,7 @@ from imgcopy_core_stubs.conformance.law import About, Check, Law
 from imgcopy_core_stubs.conformance.laws import LAWS
 from imgcopy_core_stubs.conformance.place import Place
 from imgcopy_core_stubs.conformance.subject import Subject
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, LawBroken, Outcome, Verdict
+from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Damaged, LawBroken, Outcome, Verdict
 from imgcopy_core_stubs.quoting import listing
 
 
@@ -45,9 +45,12 @@ def run_law(law: Law, place: Place, directory: Path) -> Outcome:
         check, verdict = _form(law, subject)
         statement = inspect.getdoc(check) or statement
         check(subject)
-    except LawBroken as error:
+    except (LawBroken, Damaged) as error:
+        problem = error if isinstance(error, LawBroken) else _broken_by(error)
         verdict = Verdict.KNOWN if reason else Verdict.FAILED
-        return Outcome(law=law, statement=statement, verdict=verdict, problem=error, reason=reason)
+        return Outcome(
+            law=law, statement=statement, verdict=verdict, problem=problem, reason=reason
+        )
     except Exception as error:  # noqa: BLE001  (no transport has raised this: `trying` sees to that)
         return Outcome(law=law, statement=statement, verdict=Verdict.BROKEN_KIT, problem=error)
     if not reason:
@@ -58,6 +61,13 @@ def run_law(law: Law, place: Place, directory: Path) -> Outcome:
         f'take "{law.name}" out of known_failures',
     )
     return Outcome(law=law, statement=statement, verdict=Verdict.FAILED, problem=out_of_date)
+
+
+def _broken_by(damaged: Damaged) -> LawBroken:
+    advice = "store all of an image, and make it visible in commit(), all at once"
+    problem = LawBroken("a whole image to be stored, or none", str(damaged), advice)
+    problem.__cause__ = damaged
+    return problem
 
 
 def _form(law: Law, subject: Subject) -> tuple[Check, Verdict]:

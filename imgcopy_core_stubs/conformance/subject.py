@@ -64,16 +64,11 @@ class Subject:
         """Return a spot that is empty."""
         return self._supplied_spot(self.place.new_reference, "new_reference")
 
-    @cached_property
-    def _stored_image(self) -> Image:
-        """The image that laws about sources read."""
-        return image_for(self.capabilities, count=3, size=40_000)
-
     def readable_spot(self) -> Spot:
         """Return a spot that holds an image: the author's, or one that the transport stores."""
         if self.place.existing is not None:
             return self._supplied_spot(self.place.existing, "existing")
-        return self.store(self._stored_image)
+        return self.store(image_for(self.capabilities, count=3, size=40_000))
 
     def store(self, image: Image) -> Spot:
         """Return a new spot that the transport stored an image in."""
@@ -121,13 +116,7 @@ class Subject:
             raise BrokenKit("this law needs an independent read-back: give the Place a stored")
         try:
             return self.place.stored(spot.text)
-        except Damaged as error:
-            raise LawBroken(
-                "a whole image to be stored, or none",
-                str(error),
-                "make the image visible in commit(), all at once",
-            ) from error
-        except LawBroken:
+        except (Damaged, LawBroken):
             raise
         except Exception as error:
             raise BrokenKit(f"stored raised {described(error)}") from error

@@ -83,10 +83,12 @@ class CopySuite(_Suite):
 class ConformanceSuite(_Suite):
     """All laws, for a transport that reads and writes.
 
-    class TestExample(ConformanceSuite):
-        @pytest.fixture
-        def place(self) -> Place:
-            return Place(ExampleTransport(), lambda directory: f"{directory}/image", read_back)
+    All that a subclass needs is a fixture:
+
+        class TestExample(ConformanceSuite):
+            @pytest.fixture
+            def place(self) -> Place:
+                return Place(ExampleTransport(), lambda directory: f"{directory}/image", read_back)
     """
 
     about: ClassVar[Sequence[About]] = tuple(About)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, LawBroken, described
+from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Damaged, LawBroken, described
 from imgcopy_core_stubs.quoting import listing
 
 
@@ -20,7 +20,7 @@ def calling(what: str, advice: str = "make this call work") -> Iterator[None]:
     """
     try:
         yield
-    except (LawBroken, BrokenKit):
+    except (LawBroken, BrokenKit, Damaged):
         raise
     except (Exception, SystemExit) as error:
         raise LawBroken(f"{what} to work", f"it raised {described(error)}", advice) from error
@@ -43,7 +43,7 @@ def expecting(what: str, *errors: type[BaseException], advice: str) -> Iterator[
         yield
     except errors:
         return
-    except (LawBroken, BrokenKit):
+    except (LawBroken, BrokenKit, Damaged):
         raise
     except (Exception, SystemExit) as error:
         found = f"it raised {described(error)}"

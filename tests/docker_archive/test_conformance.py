@@ -1,8 +1,10 @@
 """`docker-archive:` keeps every law of the conformance kit; `tarfile` and `json` read it back."""
 
 import pytest
+from click.testing import CliRunner
 
 from imgcopy_core_stubs.conformance import ConformanceSuite, DestinationSuite, Place
+from imgcopy_core_stubs.conformance.__main__ import main
 from imgcopy_core_stubs.conformance.formats import docker_archive
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing
 from imgcopy_docker_archive.transport import DockerArchiveTransport
@@ -30,3 +32,9 @@ class TestDockerArchiveThatReplaces(DestinationSuite):
             docker_archive.stored,
             destination_options=options,
         )
+
+
+def test_the_kits_command_knows_the_format() -> None:
+    result = CliRunner().invoke(main, ["docker-archive", "--law", "comes back"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "docker-archive: 2 laws, 2 held"

@@ -16,7 +16,6 @@ def any_order(subject: Subject) -> None:
     except ModuleNotFoundError as error:
         problem = "this law needs hypothesis: install imgcopy-docker-archive[conformance]"
         raise BrokenKit(problem) from error
-    # A number of its own for each run: hypothesis finds that the same calls had the same results.
     try:
         run_state_machine(subject)
     except Unstable as error:

@@ -19,6 +19,7 @@ from imgcopy_core_stubs.conformance.images import (
 )
 from imgcopy_core_stubs.conformance.kit_place import KitPlace
 from imgcopy_core_stubs.conformance.law import About, law
+from imgcopy_core_stubs.conformance.place import StoredImage
 from imgcopy_core_stubs.conformance.subject import Subject
 from imgcopy_core_stubs.conformance.trying import require
 from imgcopy_core_stubs.copy import CopyOptions, Instances
@@ -84,7 +85,7 @@ def foreign_layers_stay_out(subject: Subject) -> None:
 
 
 def _another_os_is_refused(subject: Subject) -> None:
-    """Where `must_match_runtime_os` is True, an image for another one is refused before that."""
+    """Where `must_match_runtime_os` is True, an image for another one is not copied."""
     source = KitPlace.of(build_image([layer(0)], system="plan9"))
     advice = "let commit() be the only call that makes anything visible"
     what = "an image for another operating system"
@@ -129,12 +130,12 @@ def indexes(subject: Subject) -> None:
     source, images = _index(subject, types[0])
     stored = stored_image(subject, copy_to(subject, source, "an index", _ALL))
     advice = "store the manifests of an index under the instance_digest of put_manifest"
-    named = [entry["digest"] for entry in json.loads(stored.manifest or b"{}").get("manifests", [])]
+    named = stored.instance_digests
     require(len(named) == len(images), f"an index of {len(images)} images", len(named), advice)
     found = {**dict(stored.blobs), **stored.instances}
     for digest, image in zip(named, images, strict=True):
         require(digest in found, f"the instance {digest} to be stored", "none", advice)
-        config = json.loads(found[digest])["config"]["digest"]
+        config = StoredImage(manifest=found[digest], blobs={}).config_digest
         right = config == str(image.config.digest) and found.get(config) == image.config.content
         require(right, "the instance to have the config of its image", config, advice)
 

@@ -7,6 +7,7 @@ import attrs
 from imgcopy_core_stubs.conformance.law import About, law
 from imgcopy_core_stubs.conformance.subject import Subject, names_below
 from imgcopy_core_stubs.conformance.trying import calling, expecting, require
+from imgcopy_core_stubs.conformance.verdicts import LawBroken
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import parse_options
 from imgcopy_core_stubs.plugins._checks import (
@@ -49,14 +50,15 @@ _ODD_TEXTS: Final = (
 @law(About.TRANSPORT, "it can be registered")
 def can_be_registered(subject: Subject) -> None:
     """The transport and its references have all members of the contract, with fitting values."""
+    transport = subject.place.transport
+    reference = _parse(subject, _texts(subject)[0])
     advice = "subclass Transport and ImageReference, and see transport.py for their members"
-    reference = _any_reference(subject)
     with calling("registering it", advice):
         try:
-            check_transport(subject.place.transport)
-            check_reference(reference, subject.place.transport.scheme)
+            check_transport(transport)
+            check_reference(reference, transport.scheme)
         except BrokenContractError as error:
-            require(condition=False, expected="a transport", found=error, advice=advice)
+            raise LawBroken("a transport that imgcopy accepts", str(error), advice) from error
 
 
 @law(About.TRANSPORT, "options have defaults and a help text")
@@ -139,10 +141,6 @@ def parsing_touches_nothing(subject: Subject) -> None:
 
 def _texts(subject: Subject) -> list[str]:
     return [subject.new_spot().text, subject.new_spot().text, *subject.place.references]
-
-
-def _any_reference(subject: Subject) -> ImageReference:
-    return _parse(subject, _texts(subject)[0])
 
 
 def _parse(subject: Subject, text: str) -> ImageReference:

@@ -61,7 +61,7 @@ def test_a_transport_that_is_right(run: Run) -> None:
     assert lines[len(LAWS) :] == ["", f"shelf: {len(LAWS)} laws, {counts}"]
 
 
-@pytest.mark.parametrize("scheme", ["docker-archive", "oci"])
+@pytest.mark.parametrize("scheme", ["dir", "oci"])
 def test_what_comes_with_imgcopy_needs_no_offer(scheme: str) -> None:
     result = CliRunner().invoke(command.main, [scheme, "--law", "comes back", "--law", "threads"])
     assert result.exit_code == 0
@@ -112,16 +112,22 @@ def test_no_law_has_such_a_name(run: Run) -> None:
 def test_a_transport_that_offers_no_place(run: Run) -> None:
     result = run(ShelfTransport(), "shelf")
     assert result.exit_code == 2
-    assert "give it a method conformance_place(), or name one with --place" in result.stderr
+    assert "give it a method conformance_place(), or name a place with --place" in result.stderr
 
 
 def test_a_place_is_named_and_the_source_reads_back(run: Run) -> None:
     arguments = ("shelf", "--place", "{directory}/shelf-{number}", "--law", "copy: ")
     result = run(ShelfTransport(), *arguments)
     assert result.exit_code == 0, result.stdout
+    assert result.stderr.startswith("note: the transport reads back what it stores; ")
     broken = transport_with(PrintsTheScheme)
     result = run(broken, "shelf", "--place", "shelf-{number}", "--law", "inverse")
     assert result.exit_code == 1
+
+
+def test_a_place_is_named_and_the_offered_read_back_stays(run: Run) -> None:
+    result = run(OfferingShelf(), "shelf", "--place", "row/shelf-{number}", "--law", "given up")
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 def test_an_offer_that_is_none(run: Run) -> None:

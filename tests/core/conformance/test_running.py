@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from imgcopy_core_stubs import ImageDestination, UnsupportedByDestination
 from imgcopy_core_stubs.conformance import (
     LAWS,
     About,
@@ -15,12 +16,16 @@ from imgcopy_core_stubs.conformance import (
     Verdict,
     laws_for,
     run_law,
+    run_laws,
 )
+from imgcopy_core_stubs.conformance.checking import require_same_content
+from imgcopy_core_stubs.conformance.images import build_image, layer
 from imgcopy_core_stubs.conformance.law import Capability, law
 from imgcopy_core_stubs.conformance.place import Place, StoredImage
 from imgcopy_core_stubs.conformance.subject import Subject
 from imgcopy_core_stubs.conformance.trying import calling, expecting
 from tests.core.conformance.places import shelf_place
+from tests.core.conformance.shelf import Shelf, ShelfReference, ShelfTransport
 
 
 def trying(error: BaseException | None, *, declared: bool | None = None) -> Law:
@@ -43,6 +48,7 @@ def trying(error: BaseException | None, *, declared: bool | None = None) -> Law:
 
 
 STORING = next(law for law in LAWS if law.title == "an image is stored as it was given")
+COPYING = next(law for law in LAWS if law.title == "an image without layers is copied")
 BROKEN = LawBroken("this", "that", "change it")
 
 
@@ -111,10 +117,36 @@ def damaged(reference: str) -> StoredImage | None:
     raise Damaged("half an image")
 
 
-def test_what_is_damaged_is_the_fault_of_the_transport(tmp_path: Path) -> None:
-    outcome = run_law(STORING, evolve(shelf_place(), stored=damaged), tmp_path)
+def no_json(reference: str) -> StoredImage | None:
+    return StoredImage(manifest=b"{", blobs={})
+
+
+def no_descriptor(reference: str) -> StoredImage | None:
+    return StoredImage(manifest=b'{"config": 7}', blobs={})
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        (damaged, "found       half an image"),
+        (no_json, "found       the stored manifest has no config: JSONDecodeError"),
+        (no_descriptor, "found       the stored manifest has 7 for a descriptor"),
+    ],
+)
+def test_what_is_damaged_is_the_fault_of_the_transport(
+    stored: Callable[[str], StoredImage | None], says: str, tmp_path: Path
+) -> None:
+    outcome = run_law(COPYING, evolve(shelf_place(), stored=stored), tmp_path)
     assert outcome.verdict is Verdict.FAILED
-    assert "found       half an image" in outcome.text
+    assert says in outcome.text
+
+
+def test_a_layer_that_cannot_be_decompressed_is_the_fault_of_the_transport() -> None:
+    image = build_image([layer(1)])
+    blobs = {str(blob.digest): blob.content for blob in (image.config, *image.layers)}
+    blobs[str(image.layers[0].digest)] = image.layers[0].content[:-1]
+    with pytest.raises(Damaged, match="cannot be decompressed"):
+        require_same_content(StoredImage(manifest=image.manifest.raw, blobs=blobs), image)
 
 
 def test_ctrl_c_ends_the_kit(tmp_path: Path) -> None:
@@ -141,6 +173,24 @@ def test_what_only_reads_is_tried_by_the_laws_about_reading() -> None:
     assert {law.about for law in laws_for(reading)} == {About.TRANSPORT, About.SOURCE}
     both = Place(place.transport, place.new_reference, place.stored, existing=existing)
     assert laws_for(both) == laws_for(place) == list(LAWS)
+
+
+class WrittenBySomeoneElse(ShelfReference):
+    """A reference that is for reading only."""
+
+    def open_destination(self, options: object | None = None) -> ImageDestination:
+        raise UnsupportedByDestination(self.name, "it is for reading only")
+
+
+def test_what_only_reads_keeps_those_laws_with_an_image_that_is_there() -> None:
+    image = build_image([layer(1, 20_000), layer(2)])
+    blobs = {blob.digest: blob.content for blob in (image.config, *image.layers)}
+    transport = ShelfTransport()
+    transport.shelves["image"] = Shelf(image.manifest, blobs)
+    setattr(transport, "reference", WrittenBySomeoneElse)  # noqa: B010  (of this one only)
+    place = Place(transport, str, existing=lambda directory: "image")
+    problems = [outcome.text for outcome in run_laws(place, laws_for(place)) if outcome.problem]
+    assert problems == []
 
 
 # --- what a transport raises ---------------------------------------------------------------------
@@ -184,6 +234,8 @@ def test_a_stored_image_says_what_it_consists_of() -> None:
         manifest=b'{"config": {"digest": "sha256:c"}, "layers": [{"digest": "sha256:a"}]}',
         blobs={"sha256:a": b"a"},
     )
+    index = StoredImage(manifest=b'{"manifests": [{"digest": "sha256:m"}]}', blobs={})
+    assert index.instance_digests == ["sha256:m"]
     by_hand = StoredImage(
         manifest=None, blobs=[("sha256:a", b"a")], config="sha256:c", layers=("sha256:a",)
     )

@@ -59,7 +59,7 @@ def test_a_law_that_is_broken_fails_and_says_what_to_do(run: Run) -> None:
     result.stdout.fnmatch_lines(
         [
             "E * transport: it can be registered",
-            "E * expected    a transport",
+            "E * expected    a transport that imgcopy accepts",
             "E * found * version 99 *",
             "E * what to do  subclass Transport *",
             "FAILED *::test_law[[]transport: it can be registered[]]*",
