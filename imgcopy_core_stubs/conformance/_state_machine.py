@@ -132,10 +132,10 @@ class _Destination(RuleBasedStateMachine):
         if blob.digest in self.stored:
             return
         lie = _LIES[kind](blob)
-        self.has_failed = True
-        errors = (lie.error, DestinationError)
+        errors = (lie.error, DestinationError) if self.has_failed else (lie.error,)
         with expecting(f"put_blob of {lie.what}", *errors, advice="pass on what the stream raises"):
             self.destination.put_blob(lie.stream(), lie.info, is_config=False)
+        self.has_failed = True
         self._require_invisible()
 
     @precondition(lambda self: self.is_open)
