@@ -15,6 +15,7 @@ _CONTENTS: Final = {
         "LayerCompression",
         "SourceCapabilities",
     ),
+    "closing": ("Closing",),
     "compression": (
         "CompressedStream",
         "Compression",

@@ -5,6 +5,7 @@ from imgcopy_core_stubs.capabilities import (
     LayerCompression,
     SourceCapabilities,
 )
+from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.compression import (
     CompressedStream,
     Compression,
@@ -114,6 +115,7 @@ __all__ = [
     "BlobProgress",
     "BlobStarted",
     "ByteStream",
+    "Closing",
     "Committed",
     "CompressedStream",
     "Compression",

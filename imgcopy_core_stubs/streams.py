@@ -9,9 +9,9 @@ import hashlib
 import threading
 from abc import abstractmethod
 from collections import deque
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
+from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DigestMismatch, SizeMismatch, TooLarge
 
@@ -33,7 +33,7 @@ class ByteStream(Protocol):
         """Release what the stream holds. May be called twice."""
 
 
-class WrappingStream:
+class WrappingStream(Closing):
     """A stream around another one: closing it closes the inner one too."""
 
     def __init__(self, inner: ByteStream) -> None:
@@ -42,17 +42,6 @@ class WrappingStream:
     def close(self) -> None:
         """Close the inner stream. May be called twice."""
         self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ChunkedStream(WrappingStream):

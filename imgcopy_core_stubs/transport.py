@@ -10,12 +10,12 @@ body here is derived from the rest.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import ClassVar, Final, Protocol, Self, runtime_checkable
 
 from attrs import field, frozen
 
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.manifest import Descriptor, ImageManifest, RawManifest
 from imgcopy_core_stubs.reference import DockerReference
@@ -127,25 +127,8 @@ class ImageReference(Protocol):
         """
 
 
-class _Closing(Protocol):
-    @abstractmethod
-    def close(self) -> None:
-        """Release everything. May be called twice."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
 @runtime_checkable
-class ImageSource(_Closing, Protocol):
+class ImageSource(Closing, Protocol):
     """An image, or an index of images, to read. A context manager that closes itself."""
 
     @property
@@ -189,7 +172,7 @@ class ImageSource(_Closing, Protocol):
 
 
 @runtime_checkable
-class ImageDestination(_Closing, Protocol):
+class ImageDestination(Closing, Protocol):
     """A place to store one image in, or an index of images. A context manager that closes itself.
 
     The order of calls: any number of blobs, then the manifests that name them (an index last), then

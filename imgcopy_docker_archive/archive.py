@@ -4,11 +4,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Sequence
-from types import TracebackType
-from typing import BinaryIO, ClassVar, Final, Protocol, Self
+from typing import BinaryIO, ClassVar, Final, Protocol
 
 from imgcopy_core_stubs import (
     AtomicFile,
+    Closing,
     DestinationWriteFailed,
     DockerReference,
     ImageDestination,
@@ -27,7 +27,7 @@ from imgcopy_docker_archive.writer import ArchiveWriter
 STANDARD_OUTPUT: Final = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
-class DockerArchive:
+class DockerArchive(Closing):
     """A new docker archive that any number of images are copied into, visible from commit on.
 
     A context manager that closes itself:
@@ -81,17 +81,6 @@ class DockerArchive:
     def close(self) -> None:
         """Drop the archive unless it was committed. May be called twice."""
         self._output.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ArchiveOfOneImage(DockerArchiveDestination):

@@ -8,9 +8,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import (
     SizeMismatch,
@@ -28,7 +28,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O
 _SPECIAL_FILE: Final = (errno.ENXIO, errno.ELOOP)
 
 
-class RegularFile:
+class RegularFile(Closing):
     """A regular file, open for reading: a byte stream that knows its size.
 
     Attributes:
@@ -82,17 +82,6 @@ class RegularFile:
     def close(self) -> None:
         """Close the file. May be called twice."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _not_regular(self) -> UnsupportedImage:
         return UnsupportedImage(quote(self.path), "it is not a regular file")
