@@ -56,6 +56,7 @@ class DockerArchive(Closing):
         self.writer = ArchiveWriter(
             self._output.file, path, temporary_directory=options.temporary_directory
         )
+        """Writes the archive's members."""
 
     def destination(self, tags: Sequence[DockerReference] = ()) -> DockerArchiveDestination:
         """Return a destination for the next image. One is open at a time; the caller closes it."""
