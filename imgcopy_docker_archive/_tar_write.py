@@ -87,6 +87,11 @@ class TarWriter:
         self.position = 0
         """How many bytes the archive has so far, reserved places included."""
 
+    @property
+    def seekable(self) -> bool:
+        """Whether the file can be written at any position."""
+        return self._output.seekable
+
     def add(self, name: str, data: bytes) -> None:
         """Write a small file."""
         with self._appending:

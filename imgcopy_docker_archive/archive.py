@@ -15,11 +15,11 @@ from imgcopy_core_stubs import (
     ImageReference,
     ImageSource,
     InvalidDestination,
-    InvalidReference,
     UsageError,
     open_standard_output,
     options_or_default,
 )
+from imgcopy_docker_archive._tag import parse_tag
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing
 from imgcopy_docker_archive.destination import DockerArchiveDestination
 from imgcopy_docker_archive.writer import ArchiveWriter
@@ -115,18 +115,6 @@ def open_destination(
     """Open an archive for one image, named `tag` and whatever `options` names in addition."""
     additional = [parse_tag(text) for text in options.additional_tags]
     return ArchiveOfOneImage(DockerArchive(path, options), [*([tag] if tag else []), *additional])
-
-
-def parse_tag(text: str) -> DockerReference:
-    """Parse the name of an image in an archive; a missing tag means `latest`.
-
-    Raises:
-        InvalidReference: It is malformed, or has a digest, which an archive has no place for.
-    """
-    reference = DockerReference.parse(text)
-    if reference.digest is not None:
-        raise InvalidReference(text, "an image in an archive is named by a tag, not by a digest")
-    return reference.tagged()
 
 
 class _Place(ImageReference):

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from imgcopy_core_stubs import (
     DOCUMENT_LIMIT,
     BlobInfo,
@@ -32,7 +34,6 @@ from imgcopy_docker_archive.writer import ArchiveWriter
 _CAPABILITIES: Final = DestinationCapabilities(
     manifest_types=(media_types.DOCKER_MANIFEST,),
     signatures_refusal="Storing signatures for docker tar files is not supported",
-    parallel_put_blob=True,
     layer_compression=LayerCompression.DECOMPRESS,
 )
 
@@ -50,6 +51,7 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
         self, writer: ArchiveWriter, tags: Sequence[DockerReference], name: str = "archive"
     ) -> None:
         self._writer = writer
+        self._capabilities = evolve(_CAPABILITIES, parallel_put_blob=writer.parallel)
         self._tags = tuple(tags)
         self._name = name
         self._configs: dict[Digest, ImageConfig] = {}
@@ -58,8 +60,11 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
 
     @property
     def capabilities(self) -> DestinationCapabilities:
-        """Docker schema 2 only, decompressed layers, no signatures, no indexes."""
-        return _CAPABILITIES
+        """Docker schema 2 only, decompressed layers, no signatures, no indexes.
+
+        Several layers at a time, unless the archive goes into a pipe.
+        """
+        return self._capabilities
 
     def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
         """Write a layer into the archive; a config is kept until the manifest names it."""

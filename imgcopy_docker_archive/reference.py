@@ -3,6 +3,8 @@ r"""References of `docker-archive:`: `PATH`, `PATH:NAME[:TAG]` and `PATH:@N`, as
 The path ends at the first colon. A colon in a path is written as `\:`, and a backslash as `\\`; a
 backslash in front of anything else stands for itself.
 
+Every command loads this module, so what reads archives is imported when it is used.
+
 Source: containers-transports(5), "docker-archive".
 """
 
@@ -24,14 +26,12 @@ from imgcopy_core_stubs import (
     options_or_default,
     quote,
 )
-from imgcopy_docker_archive._archive_file import open_archive
-from imgcopy_docker_archive.archive import open_destination, parse_tag
+from imgcopy_docker_archive._tag import parse_tag
+from imgcopy_docker_archive.archive import open_destination
 from imgcopy_docker_archive.config import (
     DockerArchiveDestinationOptions,
     DockerArchiveSourceOptions,
 )
-from imgcopy_docker_archive.reader import ArchiveReader
-from imgcopy_docker_archive.source import open_source
 
 _PATH_AND_IMAGE: Final = re.compile(r"((?:\\[\\:]|[^:])*)(?::(.*))?", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\([\\:])")
@@ -83,6 +83,9 @@ class DockerArchiveReference(ImageReference):
         Raises:
             SourceError: The archive cannot be read.
         """
+        from imgcopy_docker_archive._archive_file import open_archive  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive.reader import ArchiveReader  # noqa: PLC0415  (see above)
+
         options = options_or_default(DockerArchiveSourceOptions, options)
         archive = open_archive(self.file, temporary_directory=options.temporary_directory)
         with closing(archive):
@@ -94,6 +97,8 @@ class DockerArchiveReference(ImageReference):
         Raises:
             SourceError: The archive or the image is missing, cannot be read, or is invalid.
         """
+        from imgcopy_docker_archive.source import open_source  # noqa: PLC0415  (see above)
+
         options = options_or_default(DockerArchiveSourceOptions, options)
         try:
             return open_source(self.file, self.docker_reference, self.index, options)

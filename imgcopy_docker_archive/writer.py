@@ -47,6 +47,11 @@ class ArchiveWriter:
         self._incomplete: list[Digest] = []  # the layers put since the last `add_image`
         self._complete_position = 0
 
+    @property
+    def parallel(self) -> bool:
+        """Whether layers can be put from several threads at a time: in a pipe they cannot."""
+        return self._tar.seekable
+
     def layer(self, diff_id: Digest) -> BlobInfo | None:
         """Return the layer with this diff ID if it is in the archive, or None."""
         size = self._layers.get(diff_id)

@@ -11,7 +11,7 @@ import pytest
 from imgcopy_core_stubs.cli.termination import signals_raise
 from tests.core.cli.distributions import Distributions
 from tests.core.cli.running import COMMAND
-from tests.core.transports.layouts import MANIFEST, Layout
+from tests.core.transports.layouts import CONFIG, MANIFEST, Layout, sha256
 
 # A transport that writes as `dir:` does, but takes its time: it says so in a file that grows.
 SLOW = """
@@ -169,3 +169,38 @@ def test_the_handlers_are_put_back() -> None:
         assert signal.getsignal(signal.SIGTERM) != before[0]
 
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_reader_that_has_stopped_reading_does_not_hold_the_copy(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    layout = Layout(tmp_path / "layout")
+    layers = [os.urandom(300_000) for _ in range(3)]
+    config = {
+        "os": "linux",
+        "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": [sha256(layer) for layer in layers]},
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "config": layout.blob(json.dumps(config).encode(), CONFIG),
+        "layers": [layout.blob(layer) for layer in layers],
+    }
+    layout.write_index(layout.blob(json.dumps(manifest).encode(), MANIFEST))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    copying = subprocess.Popen(
+        [*COMMAND, "copy", "-q", f"oci:{layout.path}", f"docker-archive:{pipe}"],
+        stderr=subprocess.PIPE,
+    )
+    try:
+        with pipe.open("rb") as reader:
+            assert reader.read(1)  # and no more: the pipe is full soon
+            time.sleep(0.5)
+            copying.send_signal(number)
+            _, stderr = copying.communicate(timeout=2)
+    finally:
+        copying.kill()
+    assert copying.returncode == 128 + number
+    assert stderr.decode() == f"imgcopy: error: interrupted by {number.name}\n"

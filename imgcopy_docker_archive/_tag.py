@@ -1,0 +1,15 @@
+"""The name of an image in an archive."""
+
+from imgcopy_core_stubs import DockerReference, InvalidReference
+
+
+def parse_tag(text: str) -> DockerReference:
+    """Parse the name of an image in an archive; a missing tag means `latest`.
+
+    Raises:
+        InvalidReference: It is malformed, or has a digest, which an archive has no place for.
+    """
+    reference = DockerReference.parse(text)
+    if reference.digest is not None:
+        raise InvalidReference(text, "an image in an archive is named by a tag, not by a digest")
+    return reference.tagged()
