@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Self, TypeVar
 
 Task = TypeVar("Task")
@@ -52,26 +51,45 @@ def run_in_parallel(
     """
     if min(at_a_time, len(tasks)) < 2:  # noqa: PLR2004  (a single one needs no threads)
         return [work(task, Turn.alone()) for task in tasks]
+    # Threads of our own: importing `concurrent.futures` takes longer than many a copy.
     events = [threading.Event() for _ in range(len(tasks) + 1)]
     events[0].set()
 
-    def work_in_turn(number: int) -> Result:
-        turn = Turn(events[number], events[number + 1])
-        try:
-            result = work(tasks[number], turn)
-            turn.wait()  # whoever needed no turn keeps the order all the same
-            return result
-        finally:
-            turn.pass_on()
+    waiting = iter(range(len(tasks)))
+    results: dict[int, Result] = {}
+    failures: list[BaseException] = []
 
-    with ThreadPoolExecutor(at_a_time, thread_name_prefix="imgcopy-layer") as pool:
-        futures = [pool.submit(work_in_turn, number) for number in range(len(tasks))]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()  # raises what the task raised
-        except BaseException:  # Ctrl-C arrives in this thread: the others must be told
-            cancelled.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        return [future.result() for future in futures]
+    def work_on() -> None:
+        for number in waiting:
+            if cancelled.is_set():
+                return
+            turn = Turn(events[number], events[number + 1])
+            try:
+                results[number] = work(tasks[number], turn)
+                turn.wait()  # whoever needed no turn keeps the order all the same
+            except BaseException as error:  # noqa: BLE001  (raised below)
+                failures.append(error)
+                cancelled.set()
+            finally:
+                turn.pass_on()
+
+    threads = [
+        threading.Thread(target=work_on, name=f"imgcopy-layer-{number}", daemon=True)
+        for number in range(min(at_a_time, len(tasks)))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        _join(threads)
+    except BaseException:  # Ctrl-C arrives in this thread: the others must be told
+        cancelled.set()
+        _join(threads)
+        raise
+    if failures:
+        raise failures[0]
+    return [results[number] for number in range(len(tasks))]
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()

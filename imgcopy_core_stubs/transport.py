@@ -246,5 +246,5 @@ class ImageDestination(Closing, Protocol):
 
         Raises:
             DestinationError: That failed, and nothing is visible.
-            DestinationStateError: It was committed already, or is closed.
+            DestinationStateError: It was committed already, is closed, or no manifest was put.
         """
