@@ -81,8 +81,8 @@ class StoredLayer:
     """How it is compressed, where that was looked at."""
 
 
-class CopyCancelled(BaseException):  # (no error: another thread's error is the reason)
-    """The copy is over; the thread that gets this just ends."""
+class CopyCancelled(BaseException):
+    """The copy is over, for a reason that another thread has; the one that gets this just ends."""
 
 
 def read_document(source: ImageSource, descriptor: Descriptor, what: str) -> bytes:
