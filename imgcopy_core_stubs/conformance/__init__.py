@@ -32,17 +32,16 @@ Without pytest, on a transport that is installed and has the method `conformance
 
 from typing import TYPE_CHECKING
 
+from imgcopy_core_stubs.conformance.errors import (
+    BrokenKit,
+    Damaged,
+    LawBroken,
+)
 from imgcopy_core_stubs.conformance.law import About, Law
 from imgcopy_core_stubs.conformance.laws import LAWS
 from imgcopy_core_stubs.conformance.place import Place, StoredImage
 from imgcopy_core_stubs.conformance.running import laws_for, run_law, run_laws
-from imgcopy_core_stubs.conformance.verdicts import (
-    BrokenKit,
-    Damaged,
-    LawBroken,
-    Outcome,
-    Verdict,
-)
+from imgcopy_core_stubs.conformance.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
     from imgcopy_core_stubs.conformance.suite import (

@@ -9,6 +9,7 @@ from typing import Final
 import click
 from attrs import evolve
 
+from imgcopy_core_stubs.conformance.errors import BrokenKit
 from imgcopy_core_stubs.conformance.law import Law
 from imgcopy_core_stubs.conformance.laws import LAWS
 from imgcopy_core_stubs.conformance.offers import (
@@ -18,7 +19,7 @@ from imgcopy_core_stubs.conformance.offers import (
 )
 from imgcopy_core_stubs.conformance.place import Place
 from imgcopy_core_stubs.conformance.running import laws_for, run_laws
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Outcome, Verdict
+from imgcopy_core_stubs.conformance.verdicts import Outcome, Verdict
 from imgcopy_core_stubs.errors import ImgcopyError
 from imgcopy_core_stubs.plugins import load_plugins
 from imgcopy_core_stubs.quoting import quote

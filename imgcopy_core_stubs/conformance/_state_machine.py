@@ -14,6 +14,7 @@ from hypothesis.stateful import (
 )
 
 from imgcopy_core_stubs.conformance.checking import require_nothing_else, require_stored
+from imgcopy_core_stubs.conformance.errors import LawBroken
 from imgcopy_core_stubs.conformance.images import Blob, Image, build_image_for, new_layer
 from imgcopy_core_stubs.conformance.laws.reuse import try_reusing
 from imgcopy_core_stubs.conformance.lies import (
@@ -31,7 +32,6 @@ from imgcopy_core_stubs.conformance.trying import (
     require,
     require_instance,
 )
-from imgcopy_core_stubs.conformance.verdicts import LawBroken
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationError, DestinationStateError
 from imgcopy_core_stubs.transport import BlobInfo

@@ -5,11 +5,11 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 
+from imgcopy_core_stubs.conformance.errors import Damaged, LawBroken
 from imgcopy_core_stubs.conformance.images import Blob, Image
 from imgcopy_core_stubs.conformance.place import StoredImage
 from imgcopy_core_stubs.conformance.subject import Spot, Subject
 from imgcopy_core_stubs.conformance.trying import require
-from imgcopy_core_stubs.conformance.verdicts import Damaged, LawBroken
 from imgcopy_core_stubs.digest import Digest
 
 _GZIP = b"\x1f\x8b"

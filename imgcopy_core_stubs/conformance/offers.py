@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
+from imgcopy_core_stubs.conformance.errors import BrokenKit, described
 from imgcopy_core_stubs.conformance.formats import docker_archive, oci_layout, skopeo_directory
 from imgcopy_core_stubs.conformance.place import Place, StoredImage
 from imgcopy_core_stubs.conformance.reading import read_blob
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, described
 from imgcopy_core_stubs.errors import SourceError
 from imgcopy_core_stubs.manifest import ImageIndex, ImageManifest, RawManifest, parse_manifest
 from imgcopy_core_stubs.transport import BlobInfo, ImageSource, Transport

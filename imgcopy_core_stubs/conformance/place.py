@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs.conformance.verdicts import Damaged, described
+from imgcopy_core_stubs.conformance.errors import Damaged, described
 from imgcopy_core_stubs.transport import Transport
 
 

@@ -5,11 +5,16 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from imgcopy_core_stubs.conformance.errors import (
+    BrokenKit,
+    Damaged,
+    LawBroken,
+)
 from imgcopy_core_stubs.conformance.law import About, Check, Law
 from imgcopy_core_stubs.conformance.laws import LAWS
 from imgcopy_core_stubs.conformance.place import Place
 from imgcopy_core_stubs.conformance.subject import Subject
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Damaged, LawBroken, Outcome, Verdict
+from imgcopy_core_stubs.conformance.verdicts import Outcome, Verdict
 from imgcopy_core_stubs.quoting import listing
 
 

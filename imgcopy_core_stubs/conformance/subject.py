@@ -9,6 +9,12 @@ from pathlib import Path
 from attrs import frozen
 
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.conformance.errors import (
+    BrokenKit,
+    Damaged,
+    LawBroken,
+    described,
+)
 from imgcopy_core_stubs.conformance.images import Image, image_for
 from imgcopy_core_stubs.conformance.place import Place, StoredImage
 from imgcopy_core_stubs.conformance.storing import commit, put_image
@@ -18,7 +24,6 @@ from imgcopy_core_stubs.conformance.trying import (
     require_equal_names,
     require_instance,
 )
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Damaged, LawBroken, described
 from imgcopy_core_stubs.errors import DestinationError
 from imgcopy_core_stubs.transport import ImageDestination, ImageReference, ImageSource
 

@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, Damaged, LawBroken, described
+from imgcopy_core_stubs.conformance.errors import (
+    BrokenKit,
+    Damaged,
+    LawBroken,
+    described,
+)
 from imgcopy_core_stubs.quoting import listing
 
 

@@ -1,47 +1,11 @@
-"""What can be found out about a law, and the errors that say so."""
+"""What was found out about a law."""
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import frozen
 
-from imgcopy_core_stubs.quoting import printable
-
-if TYPE_CHECKING:
-    from imgcopy_core_stubs.conformance.law import Law
-
-_MESSAGE_LIMIT = 500
-"""How many characters of a foreign exception's text go into a message."""
-
-
-@define(eq=False, repr=False)
-class LawBroken(Exception):
-    """The transport does not do what a law says.
-
-    Args:
-        expected: What should have happened.
-        found: What happened instead.
-        advice: What the transport's author should do about it.
-    """
-
-    expected: str
-    found: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"expected {self.expected}; found: {self.found}. What to do: {self.advice}"
-
-
-class BrokenKit(Exception):
-    """A law could not be tried: what the author supplied for it failed, or the kit has a bug."""
-
-
-class Damaged(Exception):
-    """Raised by a read-back for a place where something is, but no whole image. The text says what.
-
-    It counts against the transport; any other exception of a read-back counts against the
-    read-back.
-    """
+from imgcopy_core_stubs.conformance.errors import LawBroken, described
+from imgcopy_core_stubs.conformance.law import Law
 
 
 class Verdict(Enum):
@@ -62,7 +26,7 @@ class Verdict(Enum):
 class Outcome:
     """A law that was tried."""
 
-    law: "Law"
+    law: Law
     statement: str
     """What the law says, in the form that was tried."""
     verdict: Verdict
@@ -86,9 +50,3 @@ class Outcome:
             lines = [described(self.problem)]
         steps: list[str] = getattr(self.problem, "__notes__", [])
         return "\n".join([*lines, *(line for step in steps for line in step.splitlines())])
-
-
-def described(error: BaseException) -> str:
-    """Return an exception's type and text, on one line."""
-    text = printable(str(error)[:_MESSAGE_LIMIT])
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

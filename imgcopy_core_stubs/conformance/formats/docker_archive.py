@@ -4,8 +4,8 @@ import json
 import tarfile
 from pathlib import Path
 
+from imgcopy_core_stubs.conformance.errors import Damaged
 from imgcopy_core_stubs.conformance.place import StoredImage
-from imgcopy_core_stubs.conformance.verdicts import Damaged
 
 
 def new_reference(directory: Path) -> str:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from imgcopy_core_stubs.conformance.errors import Damaged
 from imgcopy_core_stubs.conformance.place import StoredImage
-from imgcopy_core_stubs.conformance.verdicts import Damaged
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from imgcopy_core_stubs.conformance.errors import Damaged
 from imgcopy_core_stubs.conformance.place import StoredImage
-from imgcopy_core_stubs.conformance.verdicts import Damaged
 
 _ALGORITHMS: Final = {64: "sha256", 96: "sha384", 128: "sha512"}
 _BLOB: Final = re.compile("[0-9a-f]+")

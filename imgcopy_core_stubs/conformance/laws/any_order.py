@@ -1,8 +1,8 @@
 """Any order of calls, against a model that knows what must be stored."""
 
+from imgcopy_core_stubs.conformance.errors import BrokenKit, LawBroken
 from imgcopy_core_stubs.conformance.law import About, law
 from imgcopy_core_stubs.conformance.subject import Subject
-from imgcopy_core_stubs.conformance.verdicts import BrokenKit, LawBroken
 
 
 @law(About.DESTINATION, "any order of calls keeps the contract")

@@ -4,10 +4,10 @@ from typing import Final
 
 import attrs
 
+from imgcopy_core_stubs.conformance.errors import LawBroken
 from imgcopy_core_stubs.conformance.law import About, law
 from imgcopy_core_stubs.conformance.subject import Subject, names_below
 from imgcopy_core_stubs.conformance.trying import calling, expecting, require
-from imgcopy_core_stubs.conformance.verdicts import LawBroken
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import parse_options
 from imgcopy_core_stubs.plugins._checks import (
