@@ -24,7 +24,8 @@ from imgcopy_core_stubs import (
     sniff,
     sniff_stream,
 )
-from imgcopy_docker_archive._tar_header import BLOCK, is_header
+from imgcopy_docker_archive._tar_header import is_header
+from imgcopy_docker_archive.format import BLOCK
 
 STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 

@@ -15,8 +15,6 @@ from attrs import frozen
 
 from imgcopy_core_stubs import quote
 
-BLOCK: Final = 512
-
 _BLANK_CHECKSUM: Final = b" " * 8
 _BASE_256, _NEGATIVE_BASE_256 = 0x80, 0xFF  # first bytes of a number
 _OTHER_NUMBERS: Final = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))

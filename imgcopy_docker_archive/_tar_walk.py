@@ -14,7 +14,8 @@ from typing import Final, Protocol
 from attrs import define, field, frozen
 
 from imgcopy_core_stubs import CHUNK, InvalidArchive, quote
-from imgcopy_docker_archive._tar_header import BLOCK, PaxHeader, TarHeader, text
+from imgcopy_docker_archive._tar_header import PaxHeader, TarHeader, text
+from imgcopy_docker_archive.format import BLOCK
 
 MEMBER_LIMIT: Final = 100_000
 EXTENDED_HEADER_LIMIT: Final = 1024 * 1024

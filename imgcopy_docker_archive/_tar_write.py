@@ -17,8 +17,8 @@ from imgcopy_core_stubs import (
     DestinationWriteFailed,
 )
 from imgcopy_docker_archive._output import output_to
+from imgcopy_docker_archive.format import BLOCK
 
-BLOCK: Final = 512
 _END: Final = bytes(2 * BLOCK)
 _REGULAR: Final = b"0"
 _SYMLINK: Final = b"2"

@@ -16,6 +16,9 @@ from attrs import frozen
 
 from imgcopy_core_stubs import Digest, DockerReference
 
+BLOCK: Final = 512
+"""The size in bytes of a tar block: headers are one, bodies are padded to whole ones."""
+
 MANIFEST: Final = "manifest.json"
 REPOSITORIES: Final = "repositories"
 V1_VERSION: Final = b"1.0"

@@ -34,10 +34,9 @@ from imgcopy_core_stubs import (
     sniff,
 )
 from imgcopy_docker_archive._archive_file import ArchiveFile, open_archive
-from imgcopy_docker_archive._tar_header import BLOCK
 from imgcopy_docker_archive._tar_walk import TarMember
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions
-from imgcopy_docker_archive.format import MANIFEST
+from imgcopy_docker_archive.format import BLOCK, MANIFEST
 from imgcopy_docker_archive.reader import ArchiveReader, ImageFiles
 
 _CAPABILITIES: Final = SourceCapabilities(parallel_blobs=True)

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with signals_raise():
         try:
             # Imported here, because a signal may come while click is imported.
-            from imgcopy_core_stubs.cli.program import run  # noqa: PLC0415
+            from imgcopy_core_stubs.cli.program import run  # noqa: PLC0415  (see above)
 
             status = run(arguments)
         except KeyboardInterrupt as error:
