@@ -48,7 +48,7 @@ def option_fields(cls: type[attrs.AttrsInstance]) -> tuple[OptionField, ...]:
 def _described(field: "attrs.Attribute[Any]", default: object) -> OptionField:
     if not field.init or field.alias != field.name:
         raise TypeError(f"has the field {quote(field.name)}, which cannot be set by its name")
-    kind, repeatable = _item_type(field.type)
+    kind, repeatable = item_type(field.type)
     if isinstance(kind, type) and issubclass(kind, Enum):
         name, choices = "choice", tuple(str(member.value) for member in kind)
         supported = all(isinstance(member.value, str) for member in kind)
@@ -70,7 +70,7 @@ def _described(field: "attrs.Attribute[Any]", default: object) -> OptionField:
     )
 
 
-def _item_type(kind: Any) -> tuple[Any, bool]:
+def item_type(kind: Any) -> tuple[Any, bool]:
     """Take the None and the tuple off a field's type, and say whether there was a tuple."""
     if get_origin(kind) in (Union, types.UnionType):
         members = [member for member in get_args(kind) if member is not types.NoneType]

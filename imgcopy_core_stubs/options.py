@@ -4,14 +4,14 @@ Each field of such a class has a default and the metadata `help`. Supported type
 `int`, `Enum` subclasses with text values, `tuple[str, ...]`, and any of them `| None`.
 """
 
-import types
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 import attrs
 
 from imgcopy_core_stubs.errors import InvalidDocument, InvalidOption
 from imgcopy_core_stubs.json_values import LARGEST_INTEGER, JsonObject, JsonValue
+from imgcopy_core_stubs.option_fields import item_type
 from imgcopy_core_stubs.quoting import listing, quote
 from imgcopy_core_stubs.structuring import structure
 
@@ -96,12 +96,11 @@ def _unknown(cls: type | None, key: str, flag: str, scheme: str) -> InvalidOptio
 
 def _from_text(cls: Any, text: str) -> JsonValue:
     """Read a text as the type of a field wants it; what does not fit stays text, and is refused."""
-    if get_origin(cls) in (Union, types.UnionType):
-        cls = next(member for member in get_args(cls) if member is not types.NoneType)
-    if get_origin(cls) is tuple:
+    kind, repeatable = item_type(cls)
+    if repeatable:
         return [text]
-    if cls is bool:
+    if kind is bool:
         return _BOOLEANS.get(text.lower(), text)
-    if cls is int and text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_INTEGER)):
+    if kind is int and text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_INTEGER)):
         return int(text)
     return text
