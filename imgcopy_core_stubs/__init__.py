@@ -70,6 +70,11 @@ _CONTENTS: Final = {
         "Event",
         "Observer",
     ),
+    "examination": (
+        "Examination",
+        "Outcome",
+        "Verdict",
+    ),
     "hookspecs": ("hookimpl",),
     "instances": ("choose_instance",),
     "json_documents": (
@@ -107,9 +112,12 @@ _CONTENTS: Final = {
     "transport": (
         "API_VERSION",
         "BlobInfo",
+        "CopyDemands",
+        "ImageCollection",
         "ImageDestination",
         "ImageReference",
         "ImageSource",
+        "StoredImages",
         "Transport",
     ),
 }

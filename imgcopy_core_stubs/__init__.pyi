@@ -60,6 +60,7 @@ from imgcopy_core_stubs.events import (
     Event,
     Observer,
 )
+from imgcopy_core_stubs.examination import Examination, Outcome, Verdict
 from imgcopy_core_stubs.hookspecs import hookimpl
 from imgcopy_core_stubs.instances import choose_instance
 from imgcopy_core_stubs.json_documents import (
@@ -97,9 +98,12 @@ from imgcopy_core_stubs.structuring import structure
 from imgcopy_core_stubs.transport import (
     API_VERSION,
     BlobInfo,
+    CopyDemands,
+    ImageCollection,
     ImageDestination,
     ImageReference,
     ImageSource,
+    StoredImages,
     Transport,
 )
 
@@ -119,6 +123,7 @@ __all__ = [
     "Committed",
     "CompressedStream",
     "Compression",
+    "CopyDemands",
     "CopyFailed",
     "CopyOptions",
     "CopyResult",
@@ -135,6 +140,8 @@ __all__ = [
     "DigestMismatch",
     "DockerReference",
     "Event",
+    "Examination",
+    "ImageCollection",
     "ImageConfig",
     "ImageDestination",
     "ImageIndex",
@@ -155,6 +162,7 @@ __all__ = [
     "NoReuse",
     "NoSignatures",
     "Observer",
+    "Outcome",
     "Platform",
     "PluginError",
     "RawManifest",
@@ -165,12 +173,14 @@ __all__ = [
     "SourceError",
     "SourceNotFound",
     "SourceReadFailed",
+    "StoredImages",
     "TooLarge",
     "Transport",
     "UnknownTransport",
     "UnsupportedByDestination",
     "UnsupportedImage",
     "UsageError",
+    "Verdict",
     "VerificationError",
     "VerifyingStream",
     "choose_instance",

@@ -10,7 +10,7 @@ body here is derived from the rest.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self, runtime_checkable
 
 from attrs import field, frozen
 
@@ -20,6 +20,9 @@ from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.manifest import Descriptor, ImageManifest, RawManifest
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.streams import ByteStream
+
+if TYPE_CHECKING:  # a copy does not need it
+    from imgcopy_core_stubs.examination import Examination
 
 API_VERSION: Final = 1
 """The version of this contract; a transport names the one that it was written for."""
@@ -45,6 +48,16 @@ class BlobInfo:
             descriptor.urls,
             descriptor.annotations,
         )
+
+
+@frozen(kw_only=True)
+class CopyDemands:
+    """What a copy asks of a destination that has several ways to store an image."""
+
+    preserve_digests: bool = False
+    """The manifest must be stored byte for byte, with the layers as the source has them."""
+    indexes: bool = False
+    """An index must be stored with all that it names."""
 
 
 @runtime_checkable
@@ -101,6 +114,63 @@ class ImageReference(Protocol):
         del options
         return None
 
+    def names(self, options: object | None = None) -> Sequence[DockerReference]:
+        """Return the names that the image has at this place, which a copy of it can inherit.
+
+        Raises:
+            SourceError: The place has to be read, and cannot be.
+        """
+        del options
+        return [] if self.docker_reference is None else [self.docker_reference]
+
+    def examine(self, options: object | None = None) -> "Examination":
+        """Look for what is wrong with the place as a whole, and who would read it.
+
+        This is what the images' own validation does not see: how they are put together there.
+
+        Raises:
+            SourceError: The place cannot be read at all.
+        """
+        from imgcopy_core_stubs.examination import Examination  # noqa: PLC0415  (see above)
+
+        del options
+        return Examination()
+
+    def open_images(self, options: object | None = None) -> "StoredImages | None":
+        """Open all images at this place, for reading; the caller closes what is returned.
+
+        None: a place of this transport holds one image.
+
+        Raises:
+            SourceError: The place cannot be read.
+        """
+        del options
+        return None
+
+    def open_collection(self, options: object | None = None) -> "ImageCollection | None":
+        """Prepare to store several images at this place; the caller closes what is returned.
+
+        None: a place of this transport holds one image.
+
+        Raises:
+            DestinationError: Nothing can be stored there.
+        """
+        del options
+        return None
+
+    def fitted_options(self, options: object | None, demands: CopyDemands) -> object | None:
+        """Return the options for writing, fitted to what a copy demands.
+
+        The engine asks before it opens the destination. What the user chose stays as it is: if it
+        does not do, the destination's capabilities will say so.
+
+        Args:
+            options: An instance of the transport's `destination_options`; None: the defaults.
+            demands: What the copy needs.
+        """
+        del demands
+        return options
+
     @abstractmethod
     def open_source(self, options: object | None = None) -> "ImageSource":
         """Open the image for reading; the caller closes what is returned.
@@ -124,6 +194,40 @@ class ImageReference(Protocol):
 
         Raises:
             DestinationError: Nothing can be stored there.
+        """
+
+
+@runtime_checkable
+class StoredImages(Closing, Protocol):
+    """All images at a place, opened once. A context manager that closes itself."""
+
+    @property
+    @abstractmethod
+    def references(self) -> Sequence[ImageReference]:
+        """The images in their order. They can be opened for as long as this object is."""
+
+
+@runtime_checkable
+class ImageCollection(Closing, Protocol):
+    """Several images on their way to one place. A context manager that closes itself."""
+
+    @abstractmethod
+    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+        """Return the place of the next image; a destination is opened there, one at a time.
+
+        Args:
+            names: The image's names, each with a tag; none: it has none.
+
+        Raises:
+            UnsupportedByDestination: The image cannot be told from the others there.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make all images visible, as far as each one's own `commit` has not done that.
+
+        Raises:
+            DestinationError: That failed.
         """
 
 

@@ -17,14 +17,17 @@ _TRANSPORT_MEMBERS: Final = (
     "destination_options",
     "parse_reference",
 )
-_REFERENCE_MEMBERS: Final = (
-    "scheme",
-    "docker_reference",
-    "path",
+_REFERENCE_METHODS: Final = (
     "tags",
+    "names",
+    "examine",
     "open_source",
+    "open_images",
     "open_destination",
+    "open_collection",
+    "fitted_options",
 )
+_REFERENCE_MEMBERS: Final = ("scheme", "docker_reference", "path", *_REFERENCE_METHODS)
 
 
 class BrokenContractError(Exception):
@@ -62,15 +65,17 @@ def check_transport(candidate: object) -> Transport:
     return transport
 
 
-def check_reference(candidate: object, scheme: str) -> ImageReference:
+def check_reference(
+    candidate: object, scheme: str, origin: str = "parse_reference"
+) -> ImageReference:
     """Return what `parse_reference` gave, if it is a reference of the transport `scheme`.
 
     Raises:
         BrokenContractError: It is not.
     """
-    what = f"the reference that {quote(scheme)} parsed"
+    what = f"the reference that {origin} of {quote(scheme)} returned"
     require_members(candidate, _REFERENCE_MEMBERS, what)
-    require_callable(candidate, ("tags", "open_source", "open_destination"), what)
+    require_callable(candidate, _REFERENCE_METHODS, what)
     reference = cast("ImageReference", candidate)
     if reference.scheme != scheme:
         raise BrokenContractError(f"{what} has the scheme {quote(reference.scheme)}")

@@ -9,17 +9,20 @@ plugins, and any other exception is a bug of imgcopy.
 import contextlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationStateError, ImgcopyError
 from imgcopy_core_stubs.manifest import ImageManifest, RawManifest
-from imgcopy_core_stubs.plugins._checks import BrokenContractError
+from imgcopy_core_stubs.plugins._checks import BrokenContractError, check_reference
 from imgcopy_core_stubs.plugins._faults import blaming, failure
 from imgcopy_core_stubs.plugins._results import (
     check_capabilities,
+    check_collection,
     check_destination,
+    check_images,
     check_instance,
     check_layer_infos,
     check_manifest,
@@ -34,10 +37,21 @@ from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.refusals import required_digest
 from imgcopy_core_stubs.streams import ByteStream
-from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageReference, ImageSource
+from imgcopy_core_stubs.transport import (
+    BlobInfo,
+    CopyDemands,
+    ImageCollection,
+    ImageDestination,
+    ImageReference,
+    ImageSource,
+    StoredImages,
+)
+
+if TYPE_CHECKING:  # a copy does not need it
+    from imgcopy_core_stubs.examination import Examination
 
 T = TypeVar("T")
-Opened = TypeVar("Opened", ImageSource, ImageDestination)
+Opened = TypeVar("Opened", ImageSource, ImageDestination, StoredImages, ImageCollection)
 
 
 def guarded(reference: ImageReference, label: str) -> ImageReference:
@@ -84,6 +98,38 @@ class _GuardedReference(ImageReference):
             tags = self._inner.tags(options)
             return None if tags is None else check_sequence(tags, str, "tags")
 
+    def names(self, options: object | None = None) -> Sequence[DockerReference]:
+        with self._blaming("names"):
+            return check_sequence(self._inner.names(options), DockerReference, "names")
+
+    def examine(self, options: object | None = None) -> "Examination":
+        from imgcopy_core_stubs.examination import Examination  # noqa: PLC0415  (see above)
+
+        with self._blaming("examine"):
+            return check_instance(self._inner.examine(options), Examination, "examine")
+
+    def open_images(self, options: object | None = None) -> StoredImages | None:
+        with self._blaming("open_images"):
+            opened = self._inner.open_images(options)
+            if opened is None:
+                return None
+            with _closed_if_refused(opened):
+                return _GuardedImages(check_images(opened), self._blaming, self.scheme, self._label)
+
+    def open_collection(self, options: object | None = None) -> ImageCollection | None:
+        with self._blaming("open_collection"):
+            opened = self._inner.open_collection(options)
+            if opened is None:
+                return None
+            with _closed_if_refused(opened):
+                return _GuardedCollection(
+                    check_collection(opened), self._blaming, self.scheme, self._label
+                )
+
+    def fitted_options(self, options: object | None, demands: CopyDemands) -> object | None:
+        with self._blaming("fitted_options"):
+            return self._inner.fitted_options(options, demands)
+
     def open_source(self, options: object | None = None) -> ImageSource:
         with self._blaming("open_source"):
             opened = self._inner.open_source(options)
@@ -112,7 +158,7 @@ def _optional(value: object, cls: type[T], method: str) -> T | None:
 
 
 @contextlib.contextmanager
-def _closed_if_refused(opened: ImageSource | ImageDestination) -> Iterator[None]:
+def _closed_if_refused(opened: Closing) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -156,6 +202,35 @@ class _Guarded(Generic[Opened]):
         except ImgcopyError:
             if value is None:
                 raise
+
+
+class _GuardedImages(_Guarded[StoredImages], StoredImages):
+    def __init__(self, inner: StoredImages, blaming: Blaming, scheme: str, label: str) -> None:
+        super().__init__(inner, blaming)
+        self._references = [
+            guarded(check_reference(reference, scheme, "references"), label)
+            for reference in check_sequence(inner.references, object, "references")
+        ]
+
+    @property
+    def references(self) -> Sequence[ImageReference]:
+        return self._references
+
+
+class _GuardedCollection(_Guarded[ImageCollection], ImageCollection):
+    def __init__(self, inner: ImageCollection, blaming: Blaming, scheme: str, label: str) -> None:
+        super().__init__(inner, blaming)
+        self._scheme = scheme
+        self._label = label
+
+    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+        with self._blaming("place"):
+            reference = check_reference(self._inner.place(names), self._scheme, "place")
+            return guarded(reference, self._label)
+
+    def commit(self) -> None:
+        with self._blaming("commit"):
+            self._inner.commit()
 
 
 class _GuardedSource(_Guarded[ImageSource], ImageSource):

@@ -19,12 +19,20 @@ from imgcopy_core_stubs.plugins._checks import (
 )
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.streams import ByteStream
-from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
+from imgcopy_core_stubs.transport import (
+    BlobInfo,
+    ImageCollection,
+    ImageDestination,
+    ImageSource,
+    StoredImages,
+)
 
 T = TypeVar("T")
 
 _CLOSING: Final = ("close", "__enter__", "__exit__")
 _SOURCE_METHODS: Final = ("manifest", "blob", "signatures", "layer_infos_for_copy", *_CLOSING)
+_IMAGES_MEMBERS: Final = ("references", *_CLOSING)
+_COLLECTION_METHODS: Final = ("place", "commit", *_CLOSING)
 _DESTINATION_METHODS: Final = (
     "put_blob",
     "try_reusing_blob",
@@ -60,6 +68,22 @@ def check_destination(value: object) -> ImageDestination:
     """Check that `open_destination` returned a destination, as far as can be seen from outside."""
     _check_members(value, _DESTINATION_METHODS, "open_destination")
     return cast("ImageDestination", value)
+
+
+def check_images(value: object) -> StoredImages:
+    """Check that `open_images` returned stored images, as far as can be seen from outside."""
+    what = f"what open_images returned, {described(value)},"
+    require_members(value, _IMAGES_MEMBERS, what)
+    require_callable(value, _CLOSING, what)
+    return cast("StoredImages", value)
+
+
+def check_collection(value: object) -> ImageCollection:
+    """Check that `open_collection` returned a collection, as far as can be seen from outside."""
+    what = f"what open_collection returned, {described(value)},"
+    require_members(value, _COLLECTION_METHODS, what)
+    require_callable(value, _COLLECTION_METHODS, what)
+    return cast("ImageCollection", value)
 
 
 def check_capabilities(value: object, cls: type[T]) -> T:

@@ -281,12 +281,15 @@ class TestPluginsThatBreakTheContract:
     @pytest.mark.parametrize(
         ("body", "problem"),
         [
-            ("return None", 'the reference that "memory" parsed lacks scheme, docker_reference'),
+            (
+                "return None",
+                'that parse_reference of "memory" returned lacks scheme, docker_reference',
+            ),
             ("return Transport.parse_reference", "lacks scheme"),
             ("raise SystemExit(4)", 'failed to parse "x": SystemExit "4"'),
             (
                 "return type('Duck', (MemoryImage,), {'open_source': None})(text)",
-                'open_source of the reference that "memory" parsed cannot be called',
+                'open_source of the reference that parse_reference of "memory" returned cannot',
             ),
             ("return MemoryImage(1 / 0)", 'failed to parse "x": ZeroDivisionError'),
             ("raise AttributeError('scheme')", 'failed to parse "x": AttributeError "scheme"'),
@@ -310,7 +313,7 @@ class TestPluginsThatBreakTheContract:
         distributions.install_hook("other", "return [Memory()]", setup=setup)
         registry = load_plugins({})
 
-        with pytest.raises(PluginError, match='"other" parsed has the scheme "memory"'):
+        with pytest.raises(PluginError, match='"other" returned has the scheme "memory"'):
             registry.parse_reference("other:x")
 
     def test_a_malformed_reference_is_the_users_error(self, distributions: Distributions) -> None:
