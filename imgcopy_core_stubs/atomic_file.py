@@ -8,7 +8,6 @@ copy leaves neither a fragment nor a changed old file.
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -135,7 +134,7 @@ class AtomicFile:
         return descriptor
 
     def _beside(self) -> str:
-        return os.path.join(self._directory, f".imgcopy-{secrets.token_hex(8)}.partial")
+        return os.path.join(self._directory, f".imgcopy-{os.urandom(8).hex()}.partial")
 
     def _put_in_place(self) -> None:
         if self._replace or self._fills_empty:

@@ -6,25 +6,12 @@ included; a truncated member, a wrong checksum and bytes after the last member a
 (RFC 1952, RFC 8878). Zero bytes after the last member are padding, as tar writers leave it.
 """
 
-import bz2
-import lzma
 import re
-import sys
-from collections.abc import Callable
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
-from imgcopy_core_stubs._gzip import GZIP_ERRORS, gzip_decoder, gzip_encoder
 from imgcopy_core_stubs.errors import CorruptBlob
 from imgcopy_core_stubs.streams import CHUNK, ByteStream, ChunkedStream
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-_ZSTD_WINDOW_LOG: Final = 27
-"""2^27 bytes = 128 MiB: the largest window that a frame may ask for (it may declare gigabytes)."""
 
 _XZ_MEMORY_LIMIT: Final = 128 * 1024 * 1024
 
@@ -43,10 +30,10 @@ class Compression(Enum):
 # and the level, bzip2 has the magic number of a block or of the end. A zstd stream may begin with a
 # skippable frame (0x184D2A50 … 0x184D2A5F, little-endian).
 _MAGIC: Final = {
-    Compression.GZIP: re.compile(rb"\x1f\x8b\x08"),
-    Compression.ZSTD: re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
-    Compression.BZIP2: re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
-    Compression.XZ: re.compile(rb"\xfd7zXZ\x00"),
+    Compression.GZIP: rb"\x1f\x8b\x08",
+    Compression.ZSTD: rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18",
+    Compression.BZIP2: rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
+    Compression.XZ: rb"\xfd7zXZ\x00",
 }
 _MAGIC_LENGTH: Final = 10
 
@@ -54,7 +41,7 @@ _MAGIC_LENGTH: Final = 10
 def sniff(prefix: bytes) -> Compression:
     """Tell the compression of data by its first bytes (ten are enough)."""
     for compression, magic in _MAGIC.items():
-        if magic.match(prefix):
+        if re.match(magic, prefix):
             return compression
     return Compression.NONE
 
@@ -83,7 +70,7 @@ class DecompressedStream(ChunkedStream):
         super().__init__(inner)
         self._compression = compression
         self._what = what
-        self._decoder = _DECODERS[compression]()
+        self._decoder, self._errors = _decoder(compression)
         self._input = b""
         self._finished = False
 
@@ -99,7 +86,7 @@ class DecompressedStream(ChunkedStream):
             data, self._input = self._input, b""
             try:
                 output = self._decoder.decompress(data, CHUNK)
-            except _DECODER_ERRORS as error:
+            except self._errors as error:
                 raise CorruptBlob(self._what, str(error)) from None
             if output:
                 return output
@@ -111,7 +98,7 @@ class DecompressedStream(ChunkedStream):
         while rest and len(rest) < _MAGIC_LENGTH and (chunk := self._inner.read(CHUNK)):
             rest += chunk
         if sniff(rest) is self._compression:
-            self._decoder = _DECODERS[self._compression]()
+            self._decoder, _ = _decoder(self._compression)
             self._input = rest
             return
         while rest:
@@ -133,7 +120,7 @@ class CompressedStream(ChunkedStream):
 
     def __init__(self, inner: ByteStream, compression: Compression) -> None:
         super().__init__(inner)
-        self._encoder: _Encoder | None = _ENCODERS[compression]()
+        self._encoder: _Encoder | None = _encoder(compression)
 
     def _next_chunk(self) -> bytes:
         while self._encoder is not None:
@@ -177,25 +164,45 @@ class _Encoder(Protocol):
     def flush(self) -> bytes: ...
 
 
-def _zstd_decoder() -> _Decoder:
-    return zstd.ZstdDecompressor(
-        options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
-    )
+_Errors: TypeAlias = tuple[type[Exception], ...]
 
 
-_DECODERS: Final[dict[Compression, Callable[[], _Decoder]]] = {
-    Compression.GZIP: gzip_decoder,
-    Compression.ZSTD: _zstd_decoder,
-    Compression.BZIP2: bz2.BZ2Decompressor,
-    Compression.XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_LIMIT),
-}
-_ENCODERS: Final[dict[Compression, Callable[[], _Encoder]]] = {
-    Compression.GZIP: gzip_encoder,
-    Compression.ZSTD: zstd.ZstdCompressor,
-}
-_DECODER_ERRORS: Final[tuple[type[Exception], ...]] = (
-    *GZIP_ERRORS,
-    zstd.ZstdError,
-    lzma.LZMAError,
-    OSError,  # from bz2
-)
+def _decoder(compression: Compression) -> tuple[_Decoder, _Errors]:
+    """Return a decoder, and what it raises where the data is damaged.
+
+    Its library is imported only here, because hardly any image needs more than one of them.
+    """
+    match compression:
+        case Compression.GZIP:
+            from imgcopy_core_stubs._gzip import GZIP_ERRORS, gzip_decoder  # noqa: PLC0415  (see above)
+
+            return gzip_decoder(), GZIP_ERRORS
+        case Compression.ZSTD:
+            from imgcopy_core_stubs._zstd import ZSTD_ERRORS, zstd_decoder  # noqa: PLC0415  (see above)
+
+            return zstd_decoder(), ZSTD_ERRORS
+        case Compression.BZIP2:
+            import bz2  # noqa: PLC0415  (see above)
+
+            return bz2.BZ2Decompressor(), (OSError,)
+        case Compression.XZ:
+            import lzma  # noqa: PLC0415  (see above)
+
+            decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_LIMIT)
+            return decoder, (lzma.LZMAError,)
+        case Compression.NONE:
+            raise ValueError("there is nothing to decompress")
+
+
+def _encoder(compression: Compression) -> _Encoder:
+    match compression:
+        case Compression.GZIP:
+            from imgcopy_core_stubs._gzip import gzip_encoder  # noqa: PLC0415  (see above)
+
+            return gzip_encoder()
+        case Compression.ZSTD:
+            from imgcopy_core_stubs._zstd import zstd_encoder  # noqa: PLC0415  (see above)
+
+            return zstd_encoder()
+        case _:
+            raise ValueError(f"nothing is compressed with {compression.value} here")

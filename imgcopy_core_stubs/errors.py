@@ -14,8 +14,6 @@ there is one. Nothing here is a bug of imgcopy: bugs are any *other* exception, 
 
 from typing import ClassVar
 
-from attrs import define, field
-
 from imgcopy_core_stubs.quoting import listing, printable, quote, strerror
 
 
@@ -34,25 +32,29 @@ class UsageError(ImgcopyError):
     exit_code: ClassVar[int] = 2
 
 
-@define(eq=False, repr=False)
 class InvalidReference(UsageError):
     """An image reference, or a part of one, is malformed."""
 
-    text: str
-    problem: str
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(text, problem)
+        self.text = text
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"invalid reference {quote(self.text)}: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class UnknownTransport(UsageError):
     """No transport has the scheme that a reference names."""
 
-    text: str
-    scheme: str
-    known: tuple[str, ...]
-    failed_plugins: tuple[str, ...] = ()
+    def __init__(
+        self, text: str, scheme: str, known: tuple[str, ...], failed_plugins: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(text, scheme, known, failed_plugins)
+        self.text = text
+        self.scheme = scheme
+        self.known = known
+        self.failed_plugins = failed_plugins
 
     def __str__(self) -> str:
         message = f"invalid reference {quote(self.text)}: "
@@ -67,22 +69,24 @@ class UnknownTransport(UsageError):
         return message
 
 
-@define(eq=False, repr=False)
 class InvalidOption(UsageError):
     """An option has a value that it cannot have, or does not apply to what was asked."""
 
-    option: str
-    problem: str
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(option, problem)
+        self.option = option
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"option {quote(self.option)}: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class SameFile(UsageError):
     """Source and destination are one and the same file (by inode)."""
 
-    path: str
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
     def __str__(self) -> str:
         return f"{quote(self.path)} is both the source and the destination; name another file"
@@ -97,23 +101,25 @@ class SourceError(ImgcopyError):
     exit_code: ClassVar[int] = 3
 
 
-@define(eq=False, repr=False)
 class SourceNotFound(SourceError):
     """The source, or an image in it, does not exist."""
 
-    name: str
-    problem: str = "there is no such file"
+    def __init__(self, name: str, problem: str = "there is no such file") -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"{quote(self.name)}: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class SourceReadFailed(SourceError):
     """The operating system reported an error while the source was read."""
 
-    name: str
-    cause: OSError
+    def __init__(self, name: str, cause: OSError) -> None:
+        super().__init__(name, cause)
+        self.name = name
+        self.cause = cause
 
     @property
     def errno(self) -> int | None:
@@ -124,13 +130,14 @@ class SourceReadFailed(SourceError):
         return f"cannot read {quote(self.name)}: {strerror(self.cause)}"
 
 
-@define(eq=False, repr=False)
 class AmbiguousImage(SourceError):
     """The source holds several images and the reference does not say which one is meant."""
 
-    name: str
-    choices: tuple[str, ...]
-    hint: str
+    def __init__(self, name: str, choices: tuple[str, ...], hint: str) -> None:
+        super().__init__(name, choices, hint)
+        self.name = name
+        self.choices = choices
+        self.hint = hint
 
     def __str__(self) -> str:
         return (
@@ -139,7 +146,6 @@ class AmbiguousImage(SourceError):
         )
 
 
-@define(eq=False, repr=False)
 class InvalidDocument(SourceError):
     """A JSON document (manifest, index, config, …) breaks its format.
 
@@ -149,23 +155,26 @@ class InvalidDocument(SourceError):
         problem: What is wrong there.
     """
 
-    what: str
-    path: str
-    problem: str
+    def __init__(self, what: str, path: str, problem: str) -> None:
+        super().__init__(what, path, problem)
+        self.what = what
+        self.path = path
+        self.problem = problem
 
     def __str__(self) -> str:
         where = "" if self.path == "$" else f"{self.path}: "
         return f"invalid {self.what}: {where}{self.problem}"
 
 
-@define(eq=False, repr=False)
 class InvalidArchive(SourceError):
     """A tar file breaks its format. `offset` counts bytes from the start of the (plain) archive."""
 
-    name: str
-    member: str
-    offset: int | None
-    problem: str
+    def __init__(self, name: str, member: str, offset: int | None, problem: str) -> None:
+        super().__init__(name, member, offset, problem)
+        self.name = name
+        self.member = member
+        self.offset = offset
+        self.problem = problem
 
     def __str__(self) -> str:
         where = f" at byte {self.offset}" if self.offset is not None else ""
@@ -177,73 +186,79 @@ class VerificationError(SourceError):
     """Bytes are not what their digest, size or compression format says."""
 
 
-@define(eq=False, repr=False)
 class DigestMismatch(VerificationError):
     """Bytes do not have the digest that names them."""
 
-    what: str
-    expected: str
-    actual: str
+    def __init__(self, what: str, expected: str, actual: str) -> None:
+        super().__init__(what, expected, actual)
+        self.what = what
+        self.expected = expected
+        self.actual = actual
 
     def __str__(self) -> str:
         return f"{self.what} does not verify: expected {self.expected}, got {self.actual}"
 
 
-@define(eq=False, repr=False)
 class SizeMismatch(VerificationError):
     """A blob is longer or shorter than its descriptor says. `actual` None: it is longer."""
 
-    what: str
-    expected: int
-    actual: int | None
+    def __init__(self, what: str, expected: int, actual: int | None) -> None:
+        super().__init__(what, expected, actual)
+        self.what = what
+        self.expected = expected
+        self.actual = actual
 
     def __str__(self) -> str:
         got = "more" if self.actual is None else f"{self.actual}"
         return f"{self.what} does not verify: expected {self.expected} bytes, got {got}"
 
 
-@define(eq=False, repr=False)
 class CorruptBlob(VerificationError):
     """A compressed blob cannot be decompressed."""
 
-    what: str
-    problem: str
+    def __init__(self, what: str, problem: str) -> None:
+        super().__init__(what, problem)
+        self.what = what
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"{self.what} is corrupt: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class TooLarge(SourceError):
     """Something exceeds a limit that protects the machine, or one that the user set."""
 
-    what: str
-    limit: int
-    hint: str = ""
+    def __init__(self, what: str, limit: int, hint: str = "") -> None:
+        super().__init__(what, limit, hint)
+        self.what = what
+        self.limit = limit
+        self.hint = hint
 
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.what} exceeds the limit of {self.limit} bytes{hint}"
 
 
-@define(eq=False, repr=False)
 class UnsupportedImage(SourceError):
     """The source is well-formed, but of a kind that imgcopy, or this destination, cannot copy."""
 
-    what: str
-    problem: str
+    def __init__(self, what: str, problem: str) -> None:
+        super().__init__(what, problem)
+        self.what = what
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"{self.what} is unsupported: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class NoMatchingPlatform(SourceError):
     """A multi-platform image has no instance for the platform that is wanted."""
 
-    what: str
-    wanted: str
-    available: tuple[str, ...]
+    def __init__(self, what: str, wanted: str, available: tuple[str, ...]) -> None:
+        super().__init__(what, wanted, available)
+        self.what = what
+        self.wanted = wanted
+        self.available = available
 
     def __str__(self) -> str:
         return (
@@ -270,34 +285,37 @@ class DestinationError(ImgcopyError):
     exit_code: ClassVar[int] = 5
 
 
-@define(eq=False, repr=False)
 class DestinationExists(DestinationError):
     """The destination exists, and replacing it was not asked for."""
 
-    path: str
-    hint: str = "add --overwrite to replace it"
+    def __init__(self, path: str, hint: str = "add --overwrite to replace it") -> None:
+        super().__init__(path, hint)
+        self.path = path
+        self.hint = hint
 
     def __str__(self) -> str:
         return f"{quote(self.path)} already exists ({self.hint})"
 
 
-@define(eq=False, repr=False)
 class InvalidDestination(DestinationError):
     """The destination is something that an image cannot be written to."""
 
-    path: str
-    problem: str
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"cannot write {quote(self.path)}: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class DestinationWriteFailed(DestinationError):
     """The operating system reported an error while the destination was written."""
 
-    path: str
-    cause: OSError
+    def __init__(self, path: str, cause: OSError) -> None:
+        super().__init__(path, cause)
+        self.path = path
+        self.cause = cause
 
     @property
     def errno(self) -> int | None:
@@ -308,23 +326,25 @@ class DestinationWriteFailed(DestinationError):
         return f"cannot write {quote(self.path)}: {strerror(self.cause)}"
 
 
-@define(eq=False, repr=False)
 class UnsupportedByDestination(DestinationError):
     """The destination has declared that it cannot store this (see its capabilities)."""
 
-    destination: str
-    problem: str
+    def __init__(self, destination: str, problem: str) -> None:
+        super().__init__(destination, problem)
+        self.destination = destination
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"{quote(self.destination)}: {self.problem}"
 
 
-@define(eq=False, repr=False)
 class DestinationStateError(DestinationError):
     """The destination was used against its contract: after close, or committed twice."""
 
-    destination: str
-    problem: str
+    def __init__(self, destination: str, problem: str) -> None:
+        super().__init__(destination, problem)
+        self.destination = destination
+        self.problem = problem
 
     def __str__(self) -> str:
         return f"{quote(self.destination)}: {self.problem}"
@@ -333,15 +353,16 @@ class DestinationStateError(DestinationError):
 # --- 6: plugins ----------------------------------------------------------------------------------
 
 
-@define(eq=False, repr=False)
 class PluginError(ImgcopyError):
     """A plugin does not load, or what it registers breaks the contract."""
 
     exit_code: ClassVar[int] = 6
 
-    plugin: str
-    problem: str
-    details: str = field(default="", repr=False)
+    def __init__(self, plugin: str, problem: str, details: str = "") -> None:
+        super().__init__(plugin, problem, details)
+        self.plugin = plugin
+        self.problem = problem
+        self.details = details
 
     def __str__(self) -> str:
         return f"plugin {quote(self.plugin)}: {printable(self.problem)}"

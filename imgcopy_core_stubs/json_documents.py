@@ -85,7 +85,7 @@ def encode_json(value: JsonValue) -> bytes:
 # --- decoding ------------------------------------------------------------------------------------
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Refused:
     """Stands in a decoded value for what must not be there, until it is found with its path."""
 

@@ -7,7 +7,7 @@ Sources: OCI image-spec `manifest.md`, `image-index.md`, `config.md`, `descripto
 distribution `manifest-v2-2.md`.
 """
 
-import base64
+import binascii
 from collections.abc import Mapping
 from typing import Final
 
@@ -115,12 +115,12 @@ class ImageIndex:
         raise NoMatchingPlatform(what, str(wanted), available)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _RootFs:
     diff_ids: tuple[Digest, ...] = ()
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _ConfigFields:
     rootfs: _RootFs
     architecture: str = ""
@@ -186,14 +186,14 @@ def parse_config(raw: bytes, what: str) -> ImageConfig:
     return ImageConfig(raw, document, fields.rootfs.diff_ids, platform)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _IndexFields:
     schema_version: int = field(metadata={"key": "schemaVersion"})
     media_type: str = field(default="", metadata={"key": "mediaType"})
     manifests: tuple[Descriptor, ...] = ()
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _ManifestFields:
     schema_version: int = field(metadata={"key": "schemaVersion"})
     config: Descriptor
@@ -239,7 +239,7 @@ def _check_inline_data(descriptor: Descriptor, path: str, what: str) -> None:
     if not descriptor.data:
         return
     try:
-        data = base64.b64decode(descriptor.data, validate=True)
+        data = binascii.a2b_base64(descriptor.data, strict_mode=True)
     except ValueError:
         raise InvalidDocument(what, f"{path}.data", "is not base64") from None
     algorithm = descriptor.digest.algorithm

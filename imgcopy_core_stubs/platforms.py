@@ -21,7 +21,7 @@ _MACHINES: Final = {
     "mips64": ("mips64le", ""),
     "loongarch64": ("loong64", ""),
 }
-_PART: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_PART: Final = r"[a-z0-9][a-z0-9._-]*"
 
 # What a processor runs besides its own variant, best first. Where no variant is asked for: what to
 # prefer, which for amd64 is what runs on most machines.
@@ -56,7 +56,7 @@ class Platform:
             ValueError: It is not of that form.
         """
         parts = text.split("/")
-        if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
+        if len(parts) not in (2, 3) or not all(re.fullmatch(_PART, part) for part in parts):
             raise ValueError("must be OS/ARCHITECTURE[/VARIANT], such as linux/arm64/v8")
         return cls(*parts)
 

@@ -21,11 +21,11 @@ _NAME_LIMIT: Final = 255
 _TAG_LIMIT: Final = 128
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_PATH: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_PATH: Final = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _LABEL: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
-_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_HEX_ID: Final = re.compile(r"[a-f0-9]{64}")
+_DOMAIN: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_HEX_ID: Final = r"[a-f0-9]{64}"
 
 
 @frozen
@@ -46,7 +46,7 @@ class DockerReference:
         """
         if not text:
             raise InvalidReference(text, "it is empty")
-        if _HEX_ID.fullmatch(text):
+        if re.fullmatch(_HEX_ID, text):
             raise InvalidReference(text, "64 hex digits are an image ID, not a repository name")
         name, at, digest_text = text.partition("@")
         digest = _parse_digest(text, digest_text) if at else None
@@ -78,7 +78,7 @@ def check_tag(text: str, tag: str) -> None:
     """Raise an `InvalidReference` about `text` unless `tag` is a well-formed tag."""
     if len(tag) > _TAG_LIMIT:
         raise InvalidReference(text, f"its tag has {len(tag)} characters, {_TAG_LIMIT} are allowed")
-    if not _TAG.fullmatch(tag):
+    if not re.fullmatch(_TAG, tag):
         raise InvalidReference(text, f"the tag {quote(tag)} is malformed")
 
 
@@ -102,14 +102,14 @@ def _split_domain(name: str) -> tuple[str, str]:
 
 
 def _check_name(text: str, domain: str, path: str) -> None:
-    if not _DOMAIN.fullmatch(domain):
+    if not re.fullmatch(_DOMAIN, domain):
         raise InvalidReference(text, f"the domain {quote(domain)} is malformed")
     repository = path.removeprefix(_OFFICIAL) if domain == DEFAULT_DOMAIN else path
     if not repository:
         raise InvalidReference(text, "it has no repository name")
     if repository != repository.lower():
         raise InvalidReference(text, f"the repository {quote(repository)} must be in lower case")
-    if not _PATH.fullmatch(path):
+    if not re.fullmatch(_PATH, path):
         raise InvalidReference(text, f"the repository {quote(repository)} is malformed")
     if len(path) > _NAME_LIMIT:
         problem = f"its repository name is longer than {_NAME_LIMIT} characters"

@@ -14,7 +14,6 @@ from enum import Enum
 from typing import Final
 
 import attrs
-from attrs import frozen
 
 from imgcopy_core_stubs.cli._tally import Tally
 from imgcopy_core_stubs.cli.messages import say
@@ -73,9 +72,9 @@ def progress_shown(style: ProgressStyle) -> Iterator[Plugin]:
             yield _plugin(None)
 
 
-@frozen
 class _Hooks:
-    observer: Observer | None
+    def __init__(self, observer: Observer | None) -> None:
+        self.observer = observer
 
     @hookimpl
     def imgcopy_observe_copy(self) -> Observer | None:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_SIZE: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))? ?(?:([kmgt])(i?))?b?", re.IGNORECASE)
+_SIZE: Final = r"(?i)([0-9]+)(?:\.([0-9]+))? ?(?:([kmgt])(i?))?b?"
 _EXPONENTS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _LARGEST: Final = 2**63 - 1
 
@@ -14,7 +14,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: It is no size, is 0, or has more than 63 bits.
     """
-    match = _SIZE.fullmatch(text) if text.isascii() and len(text) <= 40 else None  # noqa: PLR2004  (so int() is quick)
+    match = re.fullmatch(_SIZE, text) if text.isascii() and len(text) <= 40 else None  # noqa: PLR2004  (so int() is quick)
     if match is None:
         raise ValueError("not a size (write one such as 512MiB or 2GB)")
     whole, fraction, prefix, binary = match.groups(default="")

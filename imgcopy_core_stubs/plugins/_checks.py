@@ -9,7 +9,7 @@ from imgcopy_core_stubs.option_fields import option_fields
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import API_VERSION, ImageReference, Transport
 
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
+_SCHEME: Final = r"[a-z][a-z0-9+.-]*"
 _TRANSPORT_MEMBERS: Final = (
     "api_version",
     "scheme",
@@ -56,7 +56,7 @@ def check_transport(candidate: object) -> Transport:
         )
         raise BrokenContractError(problem)
     scheme: object = transport.scheme
-    if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
+    if not isinstance(scheme, str) or not re.fullmatch(_SCHEME, scheme):
         problem = f'has the scheme {quote(scheme)}; schemes are lower-case words such as "oci"'
         raise BrokenContractError(f"{what} {problem}")
     require_callable(transport, ("parse_reference",), what)

@@ -1,7 +1,6 @@
 """Whose fault it is: whatever a plugin does wrong becomes an error that names the plugin."""
 
 import contextlib
-import traceback
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,6 +20,8 @@ def failure(label: str, doing: str, error: BaseException) -> PluginError:
         doing: What failed, such as "failed to load".
         error: What the plugin raised.
     """
+    import traceback  # noqa: PLC0415  (it is needed for failures only)
+
     if isinstance(error, BrokenContractError):
         problem = str(error)
     else:

@@ -5,23 +5,19 @@ kept, with the traceback, and the others are loaded. Nothing here prints.
 """
 
 import contextlib
-import re
 import sys
 from collections.abc import Collection, Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 
-from imgcopy_core_stubs import hookspecs
 from imgcopy_core_stubs._distribution import DISTRIBUTION
 from imgcopy_core_stubs.errors import PluginError
+from imgcopy_core_stubs.plugins._distributions import Loader, plugin_distributions
 from imgcopy_core_stubs.plugins._faults import blaming, failure
 from imgcopy_core_stubs.plugins._hooks import PluginHooks
 from imgcopy_core_stubs.transport import Transport
-
-if TYPE_CHECKING:
-    from importlib.metadata import Distribution, EntryPoint
 
 DISABLE_VARIABLE: Final = "IMGCOPY_DISABLE_PLUGINS"
 NO_PLUGINS_FLAG: Final = "--no-plugins"
@@ -77,15 +73,15 @@ def load_installed(disabled: Collection[str], *, third_party: bool) -> list[Plug
         third_party: Whether to import plugins that do not ship with imgcopy.
     """
     plugins = []
-    for plugin, entry_point in sorted(_find(), key=lambda found: found[0].label):
-        if entry_point is None:
+    for plugin, load in sorted(_find(), key=lambda found: found[0].label):
+        if load is None:
             plugins.append(plugin)
         elif not {"*", plugin.name, plugin.distribution}.isdisjoint(disabled):
             plugins.append(_disabled(plugin, DISABLE_VARIABLE))
         elif plugin.is_third_party and not third_party:
             plugins.append(_disabled(plugin, NO_PLUGINS_FLAG))
         else:
-            plugins.append(_load(plugin, entry_point))
+            plugins.append(_load(plugin, load))
     return plugins
 
 
@@ -93,46 +89,24 @@ def _disabled(plugin: Plugin, by: str) -> Plugin:
     return evolve(plugin, status=PluginStatus.DISABLED, disabled_by=by)
 
 
-def _load(plugin: Plugin, entry_point: "EntryPoint") -> Plugin:
+def _load(plugin: Plugin, load: Loader) -> Plugin:
     try:
         # Standard output belongs to the data that a command prints, be it an archive.
         with blaming(plugin.label, "failed to load"), contextlib.redirect_stdout(sys.stderr):
-            hooks = PluginHooks(entry_point.load())
+            hooks = PluginHooks(load())
             return evolve(plugin, hooks=hooks, transports=hooks.transports())
     except PluginError as error:
         return evolve(plugin, status=PluginStatus.FAILED, error=error)
 
 
-def _find() -> "Iterator[tuple[Plugin, EntryPoint | None]]":
-    """Find the entry points of all distributions, and import none of them.
+def _find() -> Iterator[tuple[Plugin, Loader | None]]:
+    """Find what is installed, and import none of it.
 
     A distribution whose metadata cannot be read comes as one failed plugin.
     """
-    import importlib.metadata  # noqa: PLC0415  (slow to import, and needed nowhere else)
-
-    seen: set[str] = set()
-    for distribution in importlib.metadata.distributions():
-        if not _mentions_imgcopy(distribution):
-            continue
-        name = "unknown"
-        try:
-            name = distribution.metadata["Name"] or name
-            version = distribution.version or ""
-            entry_points = distribution.entry_points.select(group=hookspecs.PROJECT)
-        except Exception as error:  # noqa: BLE001  (importlib.metadata promises nothing here)
-            problem = failure(name, "its metadata cannot be read", error)
-            yield Plugin(name=name, status=PluginStatus.FAILED, error=problem), None
-            continue
-        canonical = re.sub(r"[-_.]+", "-", name).lower()
-        if canonical in seen:  # the first of two installations is the one that gets imported
-            continue
-        seen.add(canonical)
-        for entry_point in entry_points:
-            plugin = Plugin(name=entry_point.name, distribution=name, version=version)
-            yield plugin, entry_point
-
-
-def _mentions_imgcopy(distribution: "Distribution") -> bool:
-    with contextlib.suppress(Exception):  # unreadable metadata is no plugin's, as far as we know
-        return f"[{hookspecs.PROJECT}]" in (distribution.read_text("entry_points.txt") or "")
-    return False
+    for found in plugin_distributions():
+        if found.error is not None:
+            problem = failure(found.name, "its metadata cannot be read", found.error)
+            yield Plugin(name=found.name, status=PluginStatus.FAILED, error=problem), None
+        for name, load in found.entry_points:
+            yield Plugin(name=name, distribution=found.name, version=found.version), load

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
@@ -71,7 +70,7 @@ class NewFile:
         self._directory = directory
         self._destination = destination
         self._fsync = fsync
-        self._temporary = os.path.join(directory, f"{secrets.token_hex(6)}.partial")
+        self._temporary = os.path.join(directory, f"{os.urandom(6).hex()}.partial")
         self._descriptor: int | None = None
         with writing(destination):
             self._descriptor = os.open(self._temporary, _CREATE, 0o666)

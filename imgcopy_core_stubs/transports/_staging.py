@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import re
-import secrets
 import shutil
 from typing import Final
 
@@ -54,7 +53,7 @@ class Staging:
             _remove_leftovers(parent, prefix, suffix)
             lock = None
             while lock is None:  # until nobody took the new directory for a leftover
-                self.path = os.path.join(parent, prefix + secrets.token_hex(6) + suffix)
+                self.path = os.path.join(parent, prefix + os.urandom(6).hex() + suffix)
                 os.mkdir(self.path)
                 lock = _claim(self.path)
         self._lock: int | None = lock

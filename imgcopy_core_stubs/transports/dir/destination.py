@@ -4,9 +4,8 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from enum import Enum
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, LayerCompression
 from imgcopy_core_stubs.digest import Digest
@@ -24,29 +23,9 @@ from imgcopy_core_stubs.transports.dir.names import (
     manifest_file,
     signature_file,
 )
+from imgcopy_core_stubs.transports.dir.options import DirDestinationOptions, ExistingDirectory
 from imgcopy_core_stubs.transports.dir.replacing import exchange
 from imgcopy_core_stubs.transports.dir.target import check_target
-
-
-class ExistingDirectory(Enum):
-    """What becomes of an image that is there already."""
-
-    REFUSE = "refuse"
-    REPLACE = "replace"
-
-
-@frozen(kw_only=True)
-class DirDestinationOptions:
-    """The options for writing to `dir:`."""
-
-    existing: ExistingDirectory = field(
-        default=ExistingDirectory.REFUSE,
-        metadata={"help": "refuse to write where an image is already, or replace that image"},
-    )
-    fsync: bool = field(
-        default=False,
-        metadata={"help": "flush everything to the disk before the image becomes visible"},
-    )
 
 
 class DirDestination(ImageDestination):

@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import os
-import secrets
 from typing import Final
 
 _AT_FDCWD: Final = -100
@@ -25,7 +24,7 @@ def exchange(new: str, old: str) -> None:
     """
     if _renamed_at_once(new, old):
         return
-    aside = f"{new}.{secrets.token_hex(6)}.old"
+    aside = f"{new}.{os.urandom(6).hex()}.old"
     os.rename(old, aside)
     try:
         os.rename(new, old)

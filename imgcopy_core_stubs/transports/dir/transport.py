@@ -1,4 +1,7 @@
-"""The `dir:` transport and its references."""
+"""The `dir:` transport and its references.
+
+Every command loads this module, so what reads and writes directories is imported when it is used.
+"""
 
 from typing import ClassVar
 
@@ -7,8 +10,7 @@ from attrs import frozen
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import options_or_default
 from imgcopy_core_stubs.transport import ImageDestination, ImageReference, ImageSource, Transport
-from imgcopy_core_stubs.transports.dir.destination import DirDestination, DirDestinationOptions
-from imgcopy_core_stubs.transports.dir.source import DirSource
+from imgcopy_core_stubs.transports.dir.options import DirDestinationOptions
 
 
 @frozen
@@ -28,6 +30,8 @@ class DirReference(ImageReference):
 
     def open_source(self, options: object | None = None) -> ImageSource:
         """Open the image for reading."""
+        from imgcopy_core_stubs.transports.dir.source import DirSource  # noqa: PLC0415  (see above)
+
         del options
         return DirSource(self.path)
 
@@ -37,6 +41,10 @@ class DirReference(ImageReference):
         Raises:
             DestinationError: It cannot be written, or is there already.
         """
+        from imgcopy_core_stubs.transports.dir.destination import (  # noqa: PLC0415  (see above)
+            DirDestination,
+        )
+
         return DirDestination(self.path, options_or_default(DirDestinationOptions, options))
 
 
