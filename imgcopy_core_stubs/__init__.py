@@ -16,6 +16,7 @@ _CONTENTS: Final = {
         "SourceCapabilities",
     ),
     "closing": ("Closing",),
+    "compressed_writer": ("CompressedWriter",),
     "compression": (
         "CompressedStream",
         "Compression",
@@ -23,13 +24,17 @@ _CONTENTS: Final = {
         "sniff",
         "sniff_stream",
     ),
-    "copy": (
-        "CopyOptions",
-        "CopyResult",
-        "Instances",
-        "copy_image",
-    ),
+    "copy": ("CopyResult", "copy_image"),
+    "copy_many": ("copy_images",),
+    "copy_options": ("CopyOptions", "CopySource", "Instances"),
     "digest": ("Digest",),
+    "dry_run": (
+        "CopyPlan",
+        "ImagePlan",
+        "LayerAction",
+        "LayerPlan",
+        "plan_copy",
+    ),
     "errors": (
         "AmbiguousImage",
         "CorruptBlob",

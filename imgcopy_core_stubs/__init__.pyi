@@ -6,6 +6,7 @@ from imgcopy_core_stubs.capabilities import (
     SourceCapabilities,
 )
 from imgcopy_core_stubs.closing import Closing
+from imgcopy_core_stubs.compressed_writer import CompressedWriter
 from imgcopy_core_stubs.compression import (
     CompressedStream,
     Compression,
@@ -13,13 +14,17 @@ from imgcopy_core_stubs.compression import (
     sniff,
     sniff_stream,
 )
-from imgcopy_core_stubs.copy import (
-    CopyOptions,
-    CopyResult,
-    Instances,
-    copy_image,
-)
+from imgcopy_core_stubs.copy import CopyResult, copy_image
+from imgcopy_core_stubs.copy_many import copy_images
+from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.dry_run import (
+    CopyPlan,
+    ImagePlan,
+    LayerAction,
+    LayerPlan,
+    plan_copy,
+)
 from imgcopy_core_stubs.errors import (
     AmbiguousImage,
     CorruptBlob,
@@ -122,11 +127,14 @@ __all__ = [
     "Closing",
     "Committed",
     "CompressedStream",
+    "CompressedWriter",
     "Compression",
     "CopyDemands",
     "CopyFailed",
     "CopyOptions",
+    "CopyPlan",
     "CopyResult",
+    "CopySource",
     "CopyStarted",
     "CorruptBlob",
     "DecompressedStream",
@@ -146,6 +154,7 @@ __all__ = [
     "ImageDestination",
     "ImageIndex",
     "ImageManifest",
+    "ImagePlan",
     "ImageReference",
     "ImageSource",
     "ImgcopyError",
@@ -157,7 +166,9 @@ __all__ = [
     "InvalidReference",
     "JsonObject",
     "JsonValue",
+    "LayerAction",
     "LayerCompression",
+    "LayerPlan",
     "NoMatchingPlatform",
     "NoReuse",
     "NoSignatures",
@@ -185,6 +196,7 @@ __all__ = [
     "VerifyingStream",
     "choose_instance",
     "copy_image",
+    "copy_images",
     "decode_json",
     "decode_json_value",
     "encode_json",
@@ -195,6 +207,7 @@ __all__ = [
     "options_or_default",
     "parse_config",
     "parse_manifest",
+    "plan_copy",
     "quote",
     "required_digest",
     "sniff",

@@ -10,13 +10,15 @@ the layer. A layer that stays as it is passes through one thread, where its byte
 processor's cache, and is hashed once: if it is not compressed, its digest is its diff ID.
 """
 
+import contextlib
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from attrs import evolve, frozen
 
+from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs.compression import (
     CompressedStream,
@@ -29,11 +31,13 @@ from imgcopy_core_stubs.errors import (
     DestinationStateError,
     DestinationWriteFailed,
     DigestMismatch,
+    SourceNotFound,
     SourceReadFailed,
     TooLarge,
 )
 from imgcopy_core_stubs.json_documents import DOCUMENT_LIMIT
 from imgcopy_core_stubs.manifest import Descriptor
+from imgcopy_core_stubs.quoting import listing
 from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream, WrappingStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 
@@ -69,6 +73,21 @@ class LayerTask:
         """The digest of the layer as the source has it."""
         assert self.blob.digest is not None  # noqa: S101  (a manifest's layers have one)
         return self.blob.digest
+
+    @property
+    def wanted(self) -> BlobInfo | None:
+        """The blob that would make copying needless; None: its digest is not known before."""
+        if self.accepted != {Compression.NONE}:
+            return self.blob
+        if self.diff_id is None:
+            return None
+        return evolve(self.blob, digest=self.diff_id, size=None)
+
+    def stored_compression(self, compression: Compression) -> Compression:
+        """Return how the layer is stored if the source has it compressed in this way."""
+        if compression in self.accepted:
+            return compression
+        return Compression.NONE if Compression.NONE in self.accepted else self.otherwise
 
 
 @frozen
@@ -108,16 +127,12 @@ def put_document(
 
 def reuse_layer(destination: ImageDestination, task: LayerTask) -> StoredLayer | None:
     """Return the layer if the destination has it already, in the form that is wanted there."""
-    compression: Compression | None = None
-    wanted = task.blob
-    if task.accepted == {Compression.NONE}:
-        if task.diff_id is None:
-            return None
-        compression = Compression.NONE
-        wanted = evolve(task.blob, digest=task.diff_id, size=None)
-    reused = destination.try_reusing_blob(wanted, can_substitute=False)
+    if task.wanted is None:
+        return None
+    reused = destination.try_reusing_blob(task.wanted, can_substitute=False)
     if reused is None or reused.digest is None or reused.size is None:
         return None
+    compression = Compression.NONE if task.accepted == {Compression.NONE} else None
     return StoredLayer(reused.digest, reused.size, compression)
 
 
@@ -147,18 +162,19 @@ def copy_layer(
         DestinationError: The layer cannot be stored.
     """
     blob, what = task.blob, task.what
-    stream: ByteStream = _SourceStream(source.blob(blob), what, progress, cancelled)
+    stream: ByteStream = _SourceStream(_open_layer(source, blob), what, progress, cancelled)
     try:
         # 1. Verify what is read.
         stream = raw = VerifyingStream(stream, what, digest=blob.digest, size=blob.size)
         checks = [raw]
         compression, stream = sniff_stream(stream)
+        stored_compression = task.stored_compression(compression)
         wanted = blob
         if compression is Compression.NONE:
             _check_plain_layer(task)
 
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
-        elif compression not in task.accepted:
+        elif compression is not stored_compression:
             stream = ReadAhead(DecompressedStream(ReadAhead(stream), compression, what))
             stream = content = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
@@ -168,9 +184,8 @@ def copy_layer(
             wanted = evolve(blob, digest=task.diff_id, size=None)
 
         # 3. Compress.
-        if compression not in task.accepted:
-            stream = ReadAhead(CompressedStream(ReadAhead(stream), task.otherwise))
-            compression = task.otherwise
+        if compression is not stored_compression:
+            stream = ReadAhead(CompressedStream(ReadAhead(stream), stored_compression))
             wanted = evolve(blob, digest=None, size=None)
 
         # 4. Store.
@@ -179,9 +194,32 @@ def copy_layer(
         stored = _put(destination, stream, wanted, name, is_config=False)
         if not all(check.finished for check in checks):
             raise DestinationStateError(name, "put_blob did not read the blob to its end")
-        return StoredLayer(*stored, compression)
+        return StoredLayer(*stored, stored_compression)
     finally:
         stream.close()
+
+
+def _open_layer(source: ImageSource, blob: BlobInfo) -> ByteStream:
+    try:
+        return source.blob(blob)
+    except SourceNotFound as error:
+        if not media_types.is_foreign_layer(blob.media_type):
+            raise
+        problem = (
+            f"{error.problem}; it is a foreign layer, to be fetched from {_hosts(blob.urls)} "
+            '("skopeo copy" from a registry to dir: does that, and what it stores can be copied)'
+        )
+        raise SourceNotFound(error.name, problem) from error
+
+
+def _hosts(urls: Sequence[str]) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415  (not needed unless something is wrong)
+
+    hosts = {}
+    for url in urls:
+        with contextlib.suppress(ValueError):
+            hosts[urlsplit(url).hostname or url] = True
+    return listing(hosts) if hosts else "a URL"
 
 
 def _check_plain_layer(task: LayerTask) -> None:

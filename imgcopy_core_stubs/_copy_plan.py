@@ -22,7 +22,7 @@ from imgcopy_core_stubs.errors import (
 )
 from imgcopy_core_stubs.manifest import Descriptor, ImageConfig, ImageManifest
 from imgcopy_core_stubs.platforms import Platform
-from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.quoting import listing, quote
 from imgcopy_core_stubs.transport import BlobInfo
 
 _INDEX_TYPES: Final = {
@@ -76,7 +76,10 @@ class Planner:
             raise NoMatchingPlatform(quote(self.source), str(platform), available)
         here = Platform.of_this_machine()
         if self.capabilities.must_match_runtime_os and config.platform.os != here.os:
-            problem = f"the image is for {quote(config.platform.os)}, this machine runs {here.os}"
+            problem = (
+                f"the image is for {quote(config.platform.os)}, this machine runs {here.os} "
+                "(oci: and dir: take it; --platform chooses another of a multi-platform image)"
+            )
             raise UnsupportedByDestination(self.destination, problem)
 
     def layers(
@@ -95,20 +98,19 @@ class Planner:
             media_type: The type that the stored manifest will have.
         """
         if config is None and (self._decompresses or media_type != image.media_type):
-            problem = (
-                f"it is an artifact of type {quote(image.config.media_type)}, not an image "
-                "(oci: and dir: take it as it is)"
-            )
-            raise UnsupportedImage(quote(self.source), problem)
+            problem = f"it is an artifact of type {quote(image.config.media_type)}, not an image"
+            way_out = self._way_to_keep(image.media_type)
+            raise UnsupportedImage(quote(self.source), f"{problem} ({way_out})")
         tasks = []
         for position, (layer, blob) in enumerate(zip(image.layers, blobs, strict=True)):
             what = f"layer {blob.digest} of {quote(self.source)}"
             is_layer = config is not None and media_types.is_layer(layer.media_type)
             accepted = self._accepted(layer, what, image.media_type, media_type, is_layer=is_layer)
+            can_be_read = is_layer and not media_types.is_encrypted(layer.media_type)
             tasks.append(
                 LayerTask(
                     blob=blob,
-                    diff_id=config.diff_ids[position] if config and is_layer else None,
+                    diff_id=config.diff_ids[position] if config and can_be_read else None,
                     accepted=accepted,
                     otherwise=Compression.NONE
                     if accepted == {Compression.NONE}
@@ -142,7 +144,9 @@ class Planner:
             stored = StoredLayer(layer.digest, layer.size, None)
         foreign = media_types.is_foreign_layer(layer.media_type)
         stays_out = self.stays_out(layer)
-        unchanged = stored.digest == layer.digest and foreign == stays_out
+        # A foreign layer that is stored is none any more, unless the manifest must not say so.
+        keeps_kind = foreign == stays_out or self.preserve_digests
+        unchanged = stored.digest == layer.digest and keeps_kind
         if unchanged and old_type == new_type:
             return layer
         compression = stored.compression or media_types.compression_of(layer.media_type)
@@ -165,16 +169,20 @@ class Planner:
     def _choose_type(self, current: str, wanted: str | None, family: tuple[str, ...]) -> str:
         accepted = self.capabilities.manifest_types
         if wanted is not None and accepted and wanted not in accepted:
-            problem = f"{quote(self.destination)} cannot store a manifest of type {quote(wanted)}"
+            problem = (
+                f"{quote(self.destination)} cannot store a manifest of type {quote(wanted)} "
+                f"(it takes {listing(accepted)})"
+            )
             raise InvalidOption("format", problem)
         if wanted is None:
             candidates = [current] if not accepted or current in accepted else accepted
             wanted = next((candidate for candidate in candidates if candidate in family), None)
         if wanted is None:
             problem = f"a manifest of type {quote(current)} cannot be stored"
-            raise UnsupportedByDestination(self.destination, problem)
+            way_out = self._way_to_keep(current)
+            raise UnsupportedByDestination(self.destination, f"{problem} ({way_out})")
         if wanted != current:
-            self._refuse_change(f"the manifest would become {quote(wanted)}")
+            self._refuse_change(f"the manifest would become {quote(wanted)}", current)
         return wanted
 
     def _accepted(
@@ -184,15 +192,17 @@ class Planner:
         if not is_layer:
             if self._decompresses or old_type != new_type:
                 problem = f"its type {quote(layer.media_type)} is no file system layer's"
-                raise UnsupportedImage(what, f"{problem} (oci: and dir: take it as it is)")
+                raise UnsupportedImage(what, f"{problem} ({self._way_to_keep(old_type)})")
             return _ANY
         if media_types.is_encrypted(layer.media_type):
             if self._decompresses or old_type != new_type:
-                raise UnsupportedImage(what, "it is encrypted; decrypt the image first")
+                problem = "it is encrypted, which cannot be undone here"
+                way_out = f'{self._way_to_keep(old_type)}; "skopeo copy --decryption-key" decrypts'
+                raise UnsupportedImage(what, f"{problem} ({way_out})")
             return _ANY
         if self._decompresses:
             if media_types.compression_of(layer.media_type) is not Compression.NONE:
-                self._refuse_change("layers are stored decompressed there")
+                self._refuse_change("layers are stored decompressed there", old_type)
             return frozenset({Compression.NONE})
         if self.preserve_digests:
             return _ANY
@@ -204,8 +214,16 @@ class Planner:
             storable = set(Compression)
         return frozenset(c for c in storable if media_types.layer_type(new_type, c) is not None)
 
-    def _refuse_change(self, problem: str) -> None:
+    def _refuse_change(self, problem: str, old_type: str) -> None:
         if self.preserve_digests:
-            raise UnsupportedByDestination(
-                self.destination, f"{problem}, so digests cannot be preserved"
-            )
+            way_out = self._way_to_keep(old_type)
+            problem = f"{problem}, so digests cannot be preserved ({way_out})"
+            raise UnsupportedByDestination(self.destination, problem)
+
+    def _way_to_keep(self, media_type: str) -> str:
+        """Say how an image whose manifest is of this type can be copied as it is."""
+        if self.manifest_type not in (None, media_type):
+            return "leave out --format"
+        if media_type in (media_types.OCI_MANIFEST, media_types.OCI_INDEX):
+            return "oci: and dir: take it as it is"
+        return "dir: takes it as it is"

@@ -1,4 +1,4 @@
-"""`--digestfile`: the digest of what was copied, for scripts."""
+"""`--digestfile`: the digests of what was copied, for scripts."""
 
 import contextlib
 import os
@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterator
 
 from imgcopy_core_stubs.atomic_file import AtomicFile
 from imgcopy_core_stubs.cli.output import write_data
-from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationWriteFailed
 from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS
 
 
 @contextlib.contextmanager
-def digest_file(path: str | None) -> Iterator[Callable[[Digest], None]]:
+def digest_file(path: str | None) -> Iterator[Callable[[str], None]]:
     """Prepare to write a digest to a file, so that what is in the way is found before the copy.
 
     Args:
         path: The file, which is replaced; or a device or pipe. None: nothing is written.
 
     Returns:
-        The function that writes the digest, as skopeo does: without a line's end.
+        The function that writes the digest, as skopeo does: without a line's end. Several are
+        given one a line.
 
     Raises:
         DestinationError: It cannot be written.
@@ -28,15 +28,15 @@ def digest_file(path: str | None) -> Iterator[Callable[[Digest], None]]:
     if path is None:
         yield lambda _: None
     elif path in STANDARD_OUTPUT_PATHS:
-        yield lambda digest: write_data(str(digest).encode())
+        yield lambda digest: write_data(digest.encode())
     elif _is_special(path):
         yield lambda digest: _write_special(path, digest)
     else:
         with AtomicFile(os.path.realpath(path), replace=True) as file:
 
-            def write(digest: Digest) -> None:
+            def write(digest: str) -> None:
                 try:
-                    file.file.write(str(digest).encode())
+                    file.file.write(digest.encode())
                 except OSError as error:
                     raise DestinationWriteFailed(path, error) from error
                 file.commit()
@@ -52,9 +52,9 @@ def _is_special(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _write_special(path: str, digest: Digest) -> None:
+def _write_special(path: str, digest: str) -> None:
     try:
         with open(path, "wb", buffering=0) as file:
-            file.write(str(digest).encode())
+            file.write(digest.encode())
     except OSError as error:
         raise DestinationWriteFailed(path, error) from error

@@ -1,7 +1,8 @@
 """What every command with a reference starts with: plugins, their warnings, and the settings."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 
 import attrs
@@ -38,7 +39,7 @@ class Direction(Enum):
         return cls if cls is not None and attrs.has(cls) else None
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Shorthand:
     """An option of the command that stands for an option of a transport."""
 
@@ -52,7 +53,7 @@ class Shorthand:
     """The values come on top of those that are given otherwise."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Session:
     """The transports that there are, and what is set for them."""
 
@@ -84,7 +85,7 @@ class Session:
         reference: ImageReference,
         direction: Direction,
         pairs: Iterable[tuple[str, str]],
-        shorthands: Iterable[Shorthand] = (),
+        shorthands: Sequence[Shorthand] = (),
     ) -> object | None:
         """Return the options to open a reference with: file, environment, command line.
 
@@ -111,7 +112,10 @@ class Session:
                 problem = f"cannot be combined with {direction.value} {shorthand.name}"
                 raise InvalidOption(shorthand.flag, problem)
             given += [(shorthand.name, value) for value in shorthand.values]
-        with self.registry.blaming(transport.scheme, "failed to take its options"):
+        with (
+            self.registry.blaming(transport.scheme, "failed to take its options"),
+            _named_as_written(direction, shorthands),
+        ):
             return self._structured(transport, direction, given)
 
     def observers(
@@ -130,6 +134,18 @@ class Session:
             return cls and cls(**values)
         except (TypeError, ValueError) as error:  # of a validator, which may compare options
             raise InvalidOption(direction.value, str(error)) from error
+
+
+@contextmanager
+def _named_as_written(direction: Direction, shorthands: Sequence[Shorthand]) -> Iterator[None]:
+    """Let an error name what the user wrote, and not what that stands for."""
+    try:
+        yield
+    except InvalidOption as error:
+        for shorthand in shorthands:
+            if error.option == f"{direction.value} {shorthand.name}":
+                raise InvalidOption(shorthand.flag, error.problem) from None
+        raise
 
 
 def load_transports() -> TransportRegistry:

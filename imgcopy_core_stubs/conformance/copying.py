@@ -3,7 +3,8 @@
 from imgcopy_core_stubs.conformance.kit_place import KitPlace
 from imgcopy_core_stubs.conformance.subject import Spot, Subject
 from imgcopy_core_stubs.conformance.trying import calling, expecting
-from imgcopy_core_stubs.copy import CopyOptions, copy_image
+from imgcopy_core_stubs.copy import copy_image
+from imgcopy_core_stubs.copy_options import CopyOptions
 from imgcopy_core_stubs.transport import ImageReference
 
 

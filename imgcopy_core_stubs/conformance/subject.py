@@ -25,7 +25,12 @@ from imgcopy_core_stubs.conformance.trying import (
     require_instance,
 )
 from imgcopy_core_stubs.errors import DestinationError
-from imgcopy_core_stubs.transport import ImageDestination, ImageReference, ImageSource
+from imgcopy_core_stubs.transport import (
+    CopyDemands,
+    ImageDestination,
+    ImageReference,
+    ImageSource,
+)
 
 
 @frozen
@@ -57,6 +62,16 @@ class Subject:
     def capabilities(self) -> DestinationCapabilities:
         """What destinations declare: the object that the copy engine reads."""
         with self.destination(self.new_spot()) as destination:
+            return destination_capabilities(destination)
+
+    def fitted_capabilities(self, demands: CopyDemands) -> DestinationCapabilities:
+        """What a destination declares that is opened for a copy with these demands."""
+        spot = self.new_spot()
+        with calling("fitted_options"):
+            options = spot.reference.fitted_options(self.place.destination_options, demands)
+        with calling("open_destination with the options of fitted_options"):
+            destination = spot.reference.open_destination(options)
+        with _closing(destination):
             return destination_capabilities(destination)
 
     @cached_property

@@ -1,14 +1,13 @@
 import gzip
-import hashlib
 import io
+import itertools
 import json
 import lzma
 import threading
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
+from attrs import evolve
 
 from imgcopy_core_stubs import (
     BlobDone,
@@ -18,6 +17,7 @@ from imgcopy_core_stubs import (
     BlobStarted,
     ByteStream,
     Committed,
+    CopyDemands,
     CopyFailed,
     CopyOptions,
     CopyStarted,
@@ -31,7 +31,6 @@ from imgcopy_core_stubs import (
     Instances,
     InvalidDocument,
     InvalidOption,
-    LayerCompression,
     NoMatchingPlatform,
     Platform,
     RawManifest,
@@ -39,92 +38,28 @@ from imgcopy_core_stubs import (
     SourceReadFailed,
     TooLarge,
     UnsupportedByDestination,
-    UnsupportedImage,
     copy_image,
     media_types,
 )
 
+from .memory_images import (
+    ARCHIVE,
+    BASE,
+    DIRECTORY,
+    LAYOUT,
+    TOP,
+    Json,
+    add_image,
+    assert_no_threads_are_left,
+    assert_nothing_is_stored,
+    digest,
+    index_of,
+    parsed,
+    source_of,
+    stored_manifest,
+    zipped,
+)
 from .memory_transport import MemoryDestination, MemoryImage, MemorySource
-
-Json = dict[str, Any]
-
-ARCHIVE = DestinationCapabilities(
-    manifest_types=(media_types.DOCKER_MANIFEST,), layer_compression=LayerCompression.DECOMPRESS
-)
-LAYOUT = DestinationCapabilities(
-    manifest_types=(media_types.OCI_MANIFEST, media_types.OCI_INDEX),
-    layer_compression=LayerCompression.COMPRESS,
-    parallel_put_blob=True,
-    stores_indexes=True,
-)
-DIRECTORY = DestinationCapabilities(signatures_refusal=None, stores_indexes=True)
-
-
-def digest(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def parsed(data: bytes) -> Digest:
-    return Digest.parse(digest(data))
-
-
-def add_image(
-    place: MemoryImage,
-    layers: list[tuple[bytes, bytes]],
-    *,
-    docker: bool = False,
-    layer_type: str = "",
-    edit: Callable[[Json], object] = lambda document: None,
-    edit_config: Callable[[Json], object] = lambda document: None,
-    platform: str = "linux/amd64",
-) -> RawManifest:
-    """Add an image of (stored, decompressed) layers to a place; return its manifest."""
-    os, architecture = platform.split("/")
-    config: Json = {
-        "os": os,
-        "architecture": architecture,
-        "rootfs": {"type": "layers", "diff_ids": [digest(plain) for _, plain in layers]},
-    }
-    edit_config(config)
-    raw_config = json.dumps(config).encode()
-    kind = media_types.DOCKER_LAYER + ".gzip" if docker else media_types.OCI_LAYER + "+gzip"
-    document: Json = {
-        "schemaVersion": 2,
-        "mediaType": media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST,
-        "config": {
-            "mediaType": media_types.DOCKER_CONFIG if docker else media_types.OCI_CONFIG,
-            "digest": digest(raw_config),
-            "size": len(raw_config),
-        },
-        "layers": [
-            {"mediaType": layer_type or kind, "digest": digest(stored), "size": len(stored)}
-            for stored, _ in layers
-        ],
-    }
-    edit(document)
-    place.blobs[parsed(raw_config)] = raw_config
-    place.blobs |= {parsed(stored): stored for stored, _ in layers}
-    return RawManifest(json.dumps(document).encode())
-
-
-def source_of(*layers: tuple[bytes, bytes], **arguments: Any) -> MemoryImage:
-    place = MemoryImage("source")
-    place.manifest = add_image(place, list(layers), **arguments)
-    return place
-
-
-def zipped(plain: bytes) -> tuple[bytes, bytes]:
-    return gzip.compress(plain), plain
-
-
-def stored_manifest(place: MemoryImage) -> Json:
-    assert place.manifest is not None
-    document: Json = json.loads(place.manifest.raw)
-    return document
-
-
-BASE, TOP = zipped(b"base" * 1000), zipped(b"top" * 1_000_000)
-
 
 # --- the straight line ---------------------------------------------------------------------------
 
@@ -245,44 +180,6 @@ def test_conversion_keeps_every_field_that_it_need_not_change() -> None:
     assert stored_manifest(back) == stored_manifest(source)
 
 
-FOREIGN = media_types.DOCKER_FOREIGN_LAYER + ".gzip"
-URLS = ["https://example.com/layer"]
-
-
-def foreign_source() -> MemoryImage:
-    def edit(document: Json) -> None:
-        document["layers"][0] |= {"mediaType": FOREIGN, "urls": URLS}
-
-    return source_of(BASE, TOP, docker=True, edit=edit)
-
-
-def test_a_foreign_layer_stays_out_where_that_is_accepted() -> None:
-    source = foreign_source()
-    del source.blobs[parsed(BASE[0])]
-    accepting = DestinationCapabilities(accepts_foreign_layer_urls=True)
-    destination = MemoryImage(capabilities=accepting)
-    copy_image(source, destination)
-    assert stored_manifest(destination) == stored_manifest(source)
-    options = CopyOptions(manifest_type=media_types.OCI_MANIFEST)
-    copy_image(source, destination, options=options)
-    foreign, top = stored_manifest(destination)["layers"]
-    assert foreign["mediaType"] == media_types.OCI_FOREIGN_LAYER + "+gzip"
-    assert foreign["urls"] == URLS
-    assert top["mediaType"] == media_types.OCI_LAYER + "+gzip"
-
-
-def test_a_foreign_layer_is_fetched_and_stored_elsewhere() -> None:
-    source = foreign_source()
-    for capabilities in (ARCHIVE, LAYOUT):
-        destination = MemoryImage(capabilities=capabilities)
-        copy_image(source, destination)
-        layer = stored_manifest(destination)["layers"][0]
-        assert Digest.parse(layer["digest"]) in destination.blobs
-        assert "urls" not in layer
-        assert "foreign" not in layer["mediaType"]
-        assert "nondistributable" not in layer["mediaType"]
-
-
 # --- what must not verify ------------------------------------------------------------------------
 
 
@@ -317,30 +214,6 @@ def test_a_lie_in_manifest_or_config_is_found(
     arguments: Json, error: type[Exception], capabilities: DestinationCapabilities
 ) -> None:
     assert_nothing_is_stored(source_of(BASE, TOP, **arguments), error, capabilities)
-
-
-def assert_nothing_is_stored(
-    source: MemoryImage,
-    error: type[BaseException],
-    capabilities: DestinationCapabilities = ARCHIVE,
-    options: CopyOptions | None = None,
-) -> BaseException:
-    destination = MemoryImage(capabilities=capabilities)
-    with pytest.raises(error) as caught:
-        copy_image(source, destination, options=options)
-    assert destination.manifest is None
-    assert destination.blobs == {}
-    assert "commit" not in destination.log
-    assert destination.log[-1] == "close destination"
-    assert_no_threads_are_left()
-    return caught.value
-
-
-def assert_no_threads_are_left() -> None:
-    deadline = time.monotonic() + 5
-    while threading.active_count() > 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert [t.name for t in threading.enumerate() if t.name.startswith("imgcopy")] == []
 
 
 def test_a_diff_id_that_the_content_does_not_have() -> None:
@@ -388,88 +261,49 @@ def test_a_media_type_that_lies_about_the_compression_is_of_no_account() -> None
     assert destination.blobs[parsed(TOP[1])] == TOP[1]
 
 
-# --- refused by name -----------------------------------------------------------------------------
+class _Fitting(MemoryImage):
+    """A place that fits its options to what a copy demands."""
+
+    opened_with: object = None
+
+    def fitted_options(self, options: object | None, demands: CopyDemands) -> object | None:
+        return options, demands
+
+    def open_destination(self, options: object | None = None) -> MemoryDestination:
+        self.opened_with = options
+        return MemoryDestination(self)
 
 
-def test_an_encrypted_layer() -> None:
-    source = source_of(BASE, layer_type=media_types.OCI_LAYER + "+gzip+encrypted")
-    error = assert_nothing_is_stored(source, UnsupportedImage)
-    assert "it is encrypted" in str(error)
-
-
-def test_an_artifact() -> None:
-    kind = "application/vnd.example.thing"
-    source = source_of(BASE, edit=lambda document: document["config"].update(mediaType=kind))
-    error = assert_nothing_is_stored(source, UnsupportedImage)
-    assert str(error).startswith(
-        f'"memory:source" is unsupported: it is an artifact of type "{kind}"'
-    )
-    destination = MemoryImage(capabilities=DIRECTORY)
-    copy_image(source, destination)
-    assert stored_manifest(destination) == stored_manifest(source)
-
-
-def test_signatures_that_cannot_be_stored() -> None:
-    source = source_of(BASE)
-    source.image_signatures[None] = (b"signature",)
-    error = assert_nothing_is_stored(source, UnsupportedByDestination)
-    assert "--remove-signatures" in str(error)
-    copy_image(
-        source, MemoryImage(capabilities=ARCHIVE), options=CopyOptions(remove_signatures=True)
-    )
-
-
-def test_signatures_are_copied_unless_the_manifest_changes() -> None:
-    source = source_of(BASE)
-    source.image_signatures[None] = (b"signature",)
-    destination = MemoryImage(capabilities=DIRECTORY)
-    copy_image(source, destination)
-    assert destination.image_signatures == {None: (b"signature",)}
-    options = CopyOptions(manifest_type=media_types.DOCKER_MANIFEST)
-    error = assert_nothing_is_stored(source, UnsupportedByDestination, DIRECTORY, options)
-    assert "signatures be void" in str(error)
-
-
-@pytest.mark.parametrize("capabilities", [ARCHIVE], ids=["tar"])
-def test_digests_that_cannot_be_preserved(capabilities: DestinationCapabilities) -> None:
-    options = CopyOptions(preserve_digests=True)
-    for source in (source_of(BASE), source_of(BASE, docker=True)):
-        error = assert_nothing_is_stored(source, UnsupportedByDestination, capabilities, options)
-        assert "digests cannot be preserved" in str(error)
-        assert not any(call.startswith(f"read {digest(BASE[0])[7:15]}") for call in source.log)
+@pytest.mark.parametrize(
+    ("options", "demands"),
+    [
+        (None, CopyDemands(preserve_digests=False, indexes=False)),
+        (CopyOptions(preserve_digests=True), CopyDemands(preserve_digests=True, indexes=False)),
+        (CopyOptions(instances=Instances.ALL), CopyDemands(preserve_digests=False, indexes=True)),
+        (
+            CopyOptions(instances=Instances.INDEX_ONLY, preserve_digests=True),
+            CopyDemands(preserve_digests=True, indexes=True),
+        ),
+    ],
+)
+def test_the_destination_is_told_what_is_demanded(
+    options: CopyOptions | None, demands: CopyDemands
+) -> None:
+    destination = _Fitting(capabilities=DIRECTORY)
+    copy_image(source_of(BASE), destination, options=options, destination_options="the user's")
+    assert destination.opened_with == ("the user's", demands)
 
 
 def test_a_manifest_type_that_the_destination_cannot_store() -> None:
     options = CopyOptions(manifest_type=media_types.OCI_MANIFEST)
-    assert_nothing_is_stored(source_of(BASE), InvalidOption, ARCHIVE, options)
+    error = assert_nothing_is_stored(source_of(BASE), InvalidOption, ARCHIVE, options)
+    assert str(error) == (
+        'option "format": "memory:image" cannot store a manifest of type '
+        f'"{media_types.OCI_MANIFEST}" (it takes "{media_types.DOCKER_MANIFEST}")'
+    )
 
 
 # --- platforms and indexes -----------------------------------------------------------------------
-
-
-def index_of(*platforms: str, depth: int = 0) -> MemoryImage:
-    place = MemoryImage("source")
-    descriptors = []
-    for platform in platforms:
-        manifest = add_image(place, [zipped(platform.encode())], platform=platform)
-        place.instances[parsed(manifest.raw)] = manifest
-        os, architecture = platform.split("/")
-        descriptors.append(
-            {
-                "mediaType": media_types.OCI_MANIFEST,
-                "digest": digest(manifest.raw),
-                "size": len(manifest.raw),
-                "platform": {"os": os, "architecture": architecture},
-            }
-        )
-    document: Json = {"schemaVersion": 2, "manifests": descriptors, "x-unknown": 1.10}
-    raw = json.dumps(document | {"mediaType": media_types.OCI_INDEX}).encode()
-    for _ in range(depth):
-        place.instances[parsed(raw)] = RawManifest(raw)
-        inner = {"mediaType": media_types.OCI_INDEX, "digest": digest(raw), "size": len(raw)}
-        raw = json.dumps({"schemaVersion": 2, "manifests": [inner]}).encode()
-    place.manifest = RawManifest(raw, media_types.OCI_INDEX)
-    return place
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])
@@ -573,6 +407,79 @@ def test_layers_are_copied_in_parallel_where_both_sides_allow_it() -> None:
     ]
 
 
+class _Gates:
+    """Lets the streams of some blobs be read for the first time in a certain order only."""
+
+    def __init__(self, order: Sequence[Digest]) -> None:
+        self._before = dict(zip(order, [None, *order], strict=False))
+        self._read = {digest: threading.Event() for digest in order}
+
+    def pass_through(self, digest: Digest) -> None:
+        """Wait until the blob before this one has been read from."""
+        before = self._before.get(digest)
+        if before is not None:
+            assert self._read[before].wait(timeout=30)
+
+    def passed(self, digest: Digest) -> None:
+        if digest in self._read:
+            self._read[digest].set()
+
+
+class _GatedStream(io.BytesIO):
+    def __init__(self, data: bytes, digest: Digest, gates: _Gates) -> None:
+        super().__init__(data)
+        self._digest = digest
+        self._gates = gates
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._gates.pass_through(self._digest)
+        data = super().read(size)
+        self._gates.passed(self._digest)
+        return data
+
+
+class _GatedSource(MemoryImage):
+    gates: _Gates
+
+    def open_source(self, options: object | None = None) -> MemorySource:
+        gates = self.gates
+
+        class Source(MemorySource):
+            def blob(self, info: BlobInfo) -> ByteStream:
+                assert info.digest is not None
+                return _GatedStream(self._image.blobs[info.digest], info.digest, gates)
+
+        return Source(self)
+
+
+class _NotesWhatBegins(MemoryDestination):
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        self._image.log.append(f"begin {info.digest}")
+        return super().put_blob(stream, info, is_config=is_config)
+
+
+@pytest.mark.parametrize("capabilities", [ARCHIVE, LAYOUT], ids=["tar", "oci"])
+@pytest.mark.parametrize("at_a_time", [1, 2, 4])
+def test_layers_begin_in_their_order_whatever_the_order_in_which_they_arrive(
+    at_a_time: int, capabilities: DestinationCapabilities
+) -> None:
+    layers = [zipped(b"layer %d" % number) for number in range(6)]
+    in_order = [stored for stored, _ in layers]
+    if capabilities is ARCHIVE:
+        in_order = [plain for _, plain in layers]
+    first = [parsed(stored) for stored, _ in layers[:at_a_time]]  # those that run side by side
+    for arrival in itertools.permutations(first):
+        source = _GatedSource(parallel=True)
+        source.manifest = add_image(source, layers)
+        source.gates = _Gates(arrival)
+        destination = _OtherDestination(
+            _NotesWhatBegins, evolve(capabilities, parallel_put_blob=True)
+        )
+        copy_image(source, destination, options=CopyOptions(parallel_copies=at_a_time))
+        begun = [call for call in destination.log if call.startswith("begin")]
+        assert begun[:-1] == [f"begin {digest(layer)}" for layer in in_order]
+
+
 def test_an_error_in_one_thread_ends_the_others() -> None:
     layers = [zipped(b"layer %d" % number) for number in range(12)]
     source = source_of(*layers)
@@ -586,8 +493,10 @@ def test_an_error_in_one_thread_ends_the_others() -> None:
 
 
 class _OtherDestination(MemoryImage):
-    def __init__(self, kind: type[MemoryDestination]) -> None:
-        super().__init__(capabilities=ARCHIVE)
+    def __init__(
+        self, kind: type[MemoryDestination], capabilities: DestinationCapabilities = ARCHIVE
+    ) -> None:
+        super().__init__(capabilities=capabilities)
         self.kind = kind
 
     def open_destination(self, options: object | None = None) -> MemoryDestination:

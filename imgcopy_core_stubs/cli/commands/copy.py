@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
+from attrs import frozen
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs.cli.digest_file import digest_file
@@ -16,9 +17,12 @@ from imgcopy_core_stubs.cli.parameters import key_value, layer_limit_option, sou
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.progress import ProgressStyle, progress_shown
 from imgcopy_core_stubs.cli.session import Direction, Session, Shorthand
-from imgcopy_core_stubs.copy import CopyOptions, Instances, copy_image
+from imgcopy_core_stubs.copy import CopyResult, copy_image
+from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.errors import InvalidOption, SameFile
+from imgcopy_core_stubs.events import Observer
 from imgcopy_core_stubs.platforms import Platform
+from imgcopy_core_stubs.plugins import Plugin
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import ImageReference
 
@@ -27,9 +31,13 @@ _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
 
 
 @click.command("copy", short_help="Copy an image.")
-@click.argument("source")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.argument("destination")
+@click.option(
+    "--all-images", is_flag=True, help="Copy every image that there is at SOURCE, with its names."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing destination.")
+@click.option("--append", is_flag=True, help="Add the image to those at the destination.")
 @click.option(
     "--additional-tag",
     metavar="REF",
@@ -77,6 +85,7 @@ _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
 @click.option(
     "--digestfile", metavar="PATH", help="Write the digest of the stored manifest to PATH."
 )
+@click.option("--dry-run", is_flag=True, help="Copy nothing; print what would be done.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something fails.")
 @click.option(
     "--progress",
@@ -86,9 +95,11 @@ _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
 @global_options
 def command(  # noqa: PLR0913  (an argument for each option)
     *,
-    source: str,
+    sources: Sequence[str],
     destination: str,
+    all_images: bool,
     overwrite: bool,
+    append: bool,
     additional_tag: Sequence[str],
     platform: Platform | None,
     all_instances: bool,
@@ -102,69 +113,158 @@ def command(  # noqa: PLR0913  (an argument for each option)
     src_opt: Sequence[tuple[str, str]],
     dest_opt: Sequence[tuple[str, str]],
     digestfile: str | None,
+    dry_run: bool,
     quiet: bool,
     progress: str | None,
 ) -> None:
     """Copy an image from SOURCE to DESTINATION, each written TRANSPORT:REFERENCE.
 
     Everything is verified, and nothing is visible at the destination before all of it is there.
+    Several sources, or all images of one, go to a destination without a name, and keep theirs.
 
     \b
     imgcopy copy oci:layout:app docker-archive:app.tar:example.org/app:1.0
     imgcopy copy --platform linux/arm64 oci:layout dir:app
+    imgcopy copy --all-images docker-archive:old.tar docker-archive:more.tar oci:layout
     """  # noqa: D301  (click keeps the lines after \b as they are)
+    if dry_run and digestfile is not None:
+        raise InvalidOption("--dry-run", "cannot be combined with --digestfile")
+    instances = _instances(multi_arch, all_instances=all_instances)
     options = CopyOptions(
-        platform=platform,
+        platform=platform if instances is Instances.SYSTEM else None,
         manifest_type=None if manifest_format is None else _FORMATS[manifest_format],
         preserve_digests=preserve_digests,
-        instances=_instances(multi_arch, platform, all_instances=all_instances),
+        instances=instances,
         remove_signatures=remove_signatures,
         parallel_copies=image_parallel_copies,
         layer_limit=max_layer_size,
     )
     style = _progress_style(progress, quiet=quiet)
     session = Session.start()
-    source_reference = session.reference(source)
     destination_reference = session.reference(destination)
-    _refuse_same_file(source_reference, destination_reference)
-    shorthands = _shorthands(overwrite=overwrite, additional_tags=additional_tag)
-    source_tmpdir, destination_tmpdir = _tmpdir_shorthands(
-        session, source_reference, destination_reference, tmpdir
+    references = [session.reference(source) for source in sources]
+    for reference in references:
+        _refuse_same_file(reference, destination_reference)
+    tmpdir_takers, destination_tmpdir = _tmpdir_shorthands(
+        session, references, destination_reference, tmpdir
     )
-    source_options = session.options(
-        source_reference, Direction.SOURCE, src_opt, shorthands=source_tmpdir
-    )
+    copies = [
+        CopySource(
+            reference,
+            session.options(
+                reference, Direction.SOURCE, src_opt, tmpdir_takers.get(reference.scheme, ())
+            ),
+            all_images,
+        )
+        for reference in references
+    ]
     destination_options = session.options(
         destination_reference,
         Direction.DESTINATION,
         dest_opt,
-        shorthands=[*shorthands, *destination_tmpdir],
+        shorthands=[
+            *_shorthands(overwrite=overwrite, append=append, additional_tags=additional_tag),
+            *_platform_shorthands(session, destination_reference, platform, instances),
+            *destination_tmpdir,
+        ],
     )
+    job = _Job(session, copies, destination_reference, destination_options, options)
+    if dry_run:
+        job.print_plan()
+        return
     with digest_file(digestfile) as write_digest:
         with progress_shown(style) as shown:
-            result = copy_image(
-                source_reference,
-                destination_reference,
-                options=options,
-                source_options=source_options,
-                destination_options=destination_options,
-                observers=session.observers(source_reference, destination_reference, shown),
-            )
-        write_digest(result.manifest.digest)
+            results = job.run(shown)
+        write_digest("\n".join(str(result.manifest.digest) for result in results))
     if style in (ProgressStyle.BAR, ProgressStyle.PLAIN):
-        say(f"copied {quote(source)} to {quote(destination)} ({result.manifest.digest})")
+        what = quote(sources[0]) if job.is_single else f"{len(results)} images"
+        digest = f" ({results[0].manifest.digest})" if job.is_single else ""
+        say(f"copied {what} to {quote(destination)}{digest}")
 
 
-def _instances(
-    multi_arch: str | None, platform: Platform | None, *, all_instances: bool
-) -> Instances:
+@frozen
+class _Job:
+    """What is to be copied, with all that was said about it."""
+
+    session: Session
+    sources: Sequence[CopySource]
+    destination: ImageReference
+    destination_options: object | None
+    options: CopyOptions
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one image, which the destination may name."""
+        return len(self.sources) == 1 and not self.sources[0].all_images
+
+    def run(self, shown: Plugin) -> Sequence[CopyResult]:
+        """Copy the image, or the images."""
+
+        def observers(source: ImageReference, destination: ImageReference) -> Sequence[Observer]:
+            return self.session.observers(source, destination, shown)
+
+        if not self.is_single:
+            from imgcopy_core_stubs.copy_many import copy_images  # noqa: PLC0415  (rarely needed)
+
+            return copy_images(
+                self.sources,
+                self.destination,
+                options=self.options,
+                destination_options=self.destination_options,
+                observers=observers,
+            )
+        source = self.sources[0]
+        return [
+            copy_image(
+                source.reference,
+                self.destination,
+                options=self.options,
+                source_options=source.options,
+                destination_options=self.destination_options,
+                observers=observers(source.reference, self.destination),
+            )
+        ]
+
+    def print_plan(self) -> None:
+        """Say what copying the image would do."""
+        from imgcopy_core_stubs.cli.plan_text import print_plan  # noqa: PLC0415  (rarely needed)
+        from imgcopy_core_stubs.dry_run import plan_copy  # noqa: PLC0415  (rarely needed)
+
+        if not self.is_single:
+            raise InvalidOption("--dry-run", "one image can be planned at a time")
+        source = self.sources[0]
+        plan = plan_copy(
+            source.reference,
+            self.destination,
+            options=self.options,
+            source_options=source.options,
+            destination_options=self.destination_options,
+        )
+        print_plan(plan)
+
+
+def _instances(multi_arch: str | None, *, all_instances: bool) -> Instances:
     if all_instances and multi_arch not in (None, Instances.ALL.value):
         raise InvalidOption("--all", f"cannot be combined with --multi-arch {multi_arch}")
-    instances = Instances.ALL if all_instances else Instances(multi_arch or "system")
-    if platform is not None and instances is not Instances.SYSTEM:
-        problem = f"nothing is chosen by platform with --multi-arch {instances.value}"
-        raise InvalidOption("--platform", problem)
-    return instances
+    return Instances.ALL if all_instances else Instances(multi_arch or "system")
+
+
+def _platform_shorthands(
+    session: Session, destination: ImageReference, platform: Platform | None, instances: Instances
+) -> list[Shorthand]:
+    """Give `--platform` to a destination that stores all images, and shows one of them first."""
+    if platform is None or instances is Instances.SYSTEM:
+        return []
+    shorthand = Shorthand("--platform", "platform", (str(platform),))
+    if instances is Instances.ALL and session.accepts(
+        destination, Direction.DESTINATION, shorthand.name
+    ):
+        return [shorthand]
+    problem = (
+        f"nothing is chosen by platform with --multi-arch {instances.value} "
+        "(leave out one of the two)"
+    )
+    raise InvalidOption("--platform", problem)
 
 
 def _progress_style(progress: str | None, *, quiet: bool) -> ProgressStyle:
@@ -187,10 +287,16 @@ def _refuse_same_file(source: ImageReference, destination: ImageReference) -> No
         raise SameFile(destination.path)
 
 
-def _shorthands(*, overwrite: bool, additional_tags: Sequence[str]) -> list[Shorthand]:
+def _shorthands(
+    *, overwrite: bool, append: bool, additional_tags: Sequence[str]
+) -> list[Shorthand]:
+    if overwrite and append:
+        raise InvalidOption("--append", "cannot be combined with --overwrite")
     shorthands = []
     if overwrite:
         shorthands.append(Shorthand("--overwrite", "existing", ("replace",)))
+    if append:
+        shorthands.append(Shorthand("--append", "existing", ("append",)))
     if additional_tags:
         tags = tuple(additional_tags)
         shorthands.append(Shorthand("--additional-tag", "additional_tags", tags, adds=True))
@@ -198,15 +304,23 @@ def _shorthands(*, overwrite: bool, additional_tags: Sequence[str]) -> list[Shor
 
 
 def _tmpdir_shorthands(
-    session: Session, source: ImageReference, destination: ImageReference, tmpdir: str | None
-) -> tuple[list[Shorthand], list[Shorthand]]:
-    """Give `--tmpdir` to whichever side has temporary files; if none has, it is refused."""
+    session: Session,
+    sources: Iterable[ImageReference],
+    destination: ImageReference,
+    tmpdir: str | None,
+) -> tuple[dict[str, list[Shorthand]], list[Shorthand]]:
+    """Give `--tmpdir` to whichever side has temporary files; if none has, it is refused.
+
+    Returns:
+        What it stands for at the sources, by their schemes; and at the destination.
+    """
     if tmpdir is None:
-        return [], []
+        return {}, []
     shorthand = Shorthand("--tmpdir", "temporary_directory", (tmpdir,))
-    for_source = session.accepts(source, Direction.SOURCE, shorthand.name)
+    takers = {
+        source.scheme: [shorthand]
+        for source in sources
+        if session.accepts(source, Direction.SOURCE, shorthand.name)
+    }
     for_destination = session.accepts(destination, Direction.DESTINATION, shorthand.name)
-    return (
-        [shorthand] if for_source else [],
-        [shorthand] if for_destination or not for_source else [],
-    )
+    return takers, [shorthand] if for_destination or not takers else []

@@ -1,4 +1,4 @@
-"""What is in the archive that `docker save` wrote before it had OCI layouts."""
+"""What is in an archive of `docker save`, as it was before it had OCI layouts, and as it is."""
 
 import json
 import tarfile
@@ -16,7 +16,8 @@ def new_reference(directory: Path) -> str:
 def stored(reference: str) -> StoredImage | None:
     """Return the only image of the archive `PATH:NAME:TAG`, named like that.
 
-    The format keeps no manifest: config and layers are named by digests in their members' names.
+    Without an OCI layout the archive keeps no manifest: config and layers are named by digests in
+    their members' names.
     """
     path, _, name = reference.partition(":")
     if not Path(path).exists():
@@ -33,6 +34,8 @@ def stored(reference: str) -> StoredImage | None:
     manifests = [content for member, content in members if member == "manifest.json"]
     if len(manifests) != 1:
         raise Damaged(f"the archive has {len(manifests)} members manifest.json")
+    if dict(members).get("oci-layout") is not None:
+        return _stored_in_layout(members, name)
     images = json.loads(manifests[0])
     if len(images) != 1 or images[0]["RepoTags"] != [name]:
         raise Damaged(f"manifest.json lists {images}, not {name}")
@@ -48,6 +51,22 @@ def stored(reference: str) -> StoredImage | None:
         layers=tuple(_digest(layer) for layer in images[0]["Layers"] or ()),
         tags=(name,),
     )
+
+
+def _stored_in_layout(members: list[tuple[str, bytes]], name: str) -> StoredImage:
+    blobs = [
+        (f"sha256:{Path(member).name}", content)
+        for member, content in members
+        if member.startswith("blobs/sha256/")
+    ]
+    entries = json.loads(dict(members)["index.json"])["manifests"]
+    names = [entry["annotations"]["io.containerd.image.name"] for entry in entries]
+    if names != [name]:
+        raise Damaged(f"index.json names {names}, not {name}")
+    manifest = dict(blobs).get(entries[0]["digest"])
+    if manifest is None or len(manifest) != entries[0]["size"]:
+        raise Damaged(f"the manifest {entries[0]['digest']} is missing, or has another size")
+    return StoredImage(manifest=manifest, blobs=blobs, tags=(name,))
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -1,8 +1,9 @@
 """Storing an image in an OCI image layout."""
 
 import io
+from collections.abc import Sequence
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, LayerCompression
@@ -14,33 +15,17 @@ from imgcopy_core_stubs.refusals import NoSignatures, required_digest
 from imgcopy_core_stubs.streams import ByteStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination
 from imgcopy_core_stubs.transports._lifetime import Lifetime
+from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
 from imgcopy_core_stubs.transports.oci.reference_text import unparse
 from imgcopy_core_stubs.transports.oci.writable_layout import WritableLayout
 
 
-@frozen(kw_only=True)
-class OciDestinationOptions:
-    """The options for writing to `oci:`."""
-
-    layers: LayerCompression = field(
-        default=LayerCompression.COMPRESS,
-        metadata={
-            "help": "compress layers that are not compressed (with gzip), keep all as they come, "
-            "or decompress all"
-        },
-    )
-    fsync: bool = field(
-        default=False,
-        metadata={"help": "flush everything to the disk before the image becomes visible"},
-    )
-
-
 class OciDestination(NoSignatures, ImageDestination):
-    """A new image of a layout, or one that replaces the image of the same name.
+    """A new image of a layout, or one that replaces the images of the same names.
 
     Args:
         path: The layout. It is made if it does not exist.
-        image: The image's name there; None: it has none.
+        names: The image's names there; without any it has none.
         options: How to write it.
 
     Raises:
@@ -56,9 +41,9 @@ class OciDestination(NoSignatures, ImageDestination):
         stores_indexes=True,
     )
 
-    def __init__(self, path: str, image: str | None, options: OciDestinationOptions) -> None:
-        self._name = f"oci:{unparse(path, image, None)}"
-        self._image = image
+    def __init__(self, path: str, names: Sequence[str], options: OciDestinationOptions) -> None:
+        self._name = f"oci:{unparse(path, names[0] if names else None, None)}"
+        self._names = tuple(names)
         self._lifetime = Lifetime(self._name)
         self._descriptor: Descriptor | None = None
         self.capabilities = evolve(self.capabilities, layer_compression=options.layers)
@@ -102,7 +87,7 @@ class OciDestination(NoSignatures, ImageDestination):
         """Add the image to the layout's index, and its blobs to the layout's."""
         self._lifetime.begin_commit(has_manifest=self._descriptor is not None)
         if self._descriptor is not None:
-            self._layout.add_image(self._descriptor, self._image)
+            self._layout.add_image(self._descriptor, self._names)
             self._lifetime.committed = True
 
     def close(self) -> None:

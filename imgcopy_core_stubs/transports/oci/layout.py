@@ -36,6 +36,16 @@ def blob_file(digest: Digest) -> str:
     return os.path.join("blobs", digest.algorithm, digest.hex)
 
 
+def read_layout(directory: str) -> ImageIndex:
+    """Return the index of a directory that is an image layout.
+
+    Raises:
+        SourceError: It is none (see `check_marker`), or its index is missing or invalid.
+    """
+    check_marker(directory)
+    return read_index(directory)
+
+
 def check_marker(directory: str) -> None:
     """Make sure that a directory is an image layout of a version that is understood (1.x).
 

@@ -11,10 +11,10 @@ from imgcopy_core_stubs.quoting import quote
 
 _ALPHANUMERIC: Final = "[A-Za-z0-9]+"
 _COMPONENT: Final = f"{_ALPHANUMERIC}(?:(?:--|[-._:@+]){_ALPHANUMERIC})*"
-_IMAGE: Final = re.compile(f"{_COMPONENT}(?:/{_COMPONENT})*")
+_IMAGE: Final = f"{_COMPONENT}(?:/{_COMPONENT})*"
 _TAG_LIMIT: Final = 128
-_POSITION: Final = re.compile("@([0-9]{1,9})")
-_PATH_AND_REST: Final = re.compile(r"((?:\\[\\:]|[^:])*)(?::(.*))?", re.DOTALL)
+_POSITION: Final = "@([0-9]{1,9})"
+_PATH_AND_REST: Final = r"(?s)((?:\\[\\:]|[^:])*)(?::(.*))?"
 
 
 def parse(text: str) -> tuple[str, str | None, int | None]:
@@ -29,7 +29,7 @@ def parse(text: str) -> tuple[str, str | None, int | None]:
         raise InvalidReference(text, "it is empty")
     if "\0" in text:
         raise InvalidReference(text, "its path has a NUL character")
-    match = _PATH_AND_REST.fullmatch(text)
+    match = re.fullmatch(_PATH_AND_REST, text)
     escaped, rest = match.groups() if match else ("", None)
     path = re.sub(r"\\([\\:])", r"\1", escaped)
     if not path:
@@ -55,11 +55,11 @@ def is_image_name(text: str) -> bool:
 
     Source: OCI image-spec `annotations.md`, the grammar of `ref`.
     """
-    return _IMAGE.fullmatch(text) is not None
+    return re.fullmatch(_IMAGE, text) is not None
 
 
 def _parse_position(text: str, rest: str) -> int:
-    match = _POSITION.fullmatch(rest)
+    match = re.fullmatch(_POSITION, rest)
     if match is None:
         problem = f"{quote(rest)} is no position in the index (@0 is the first image, @1 the next)"
         raise InvalidReference(text, problem)

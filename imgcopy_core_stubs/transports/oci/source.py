@@ -7,7 +7,7 @@ from imgcopy_core_stubs.streams import ByteStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageSource
 from imgcopy_core_stubs.transports._files import open_blob
 from imgcopy_core_stubs.transports._instances import Instances
-from imgcopy_core_stubs.transports.oci.layout import blob_file
+from imgcopy_core_stubs.transports.oci.layout import blob_file, choose, read_layout
 
 
 class OciSource(ImageSource):
@@ -42,3 +42,12 @@ class OciSource(ImageSource):
 
     def close(self) -> None:
         """Do nothing: each stream is closed by who opened it."""
+
+
+def open_source(path: str, image: str | None, position: int | None) -> OciSource:
+    """Open an image of a layout for reading, by its name or its position in the index.
+
+    Raises:
+        SourceError: There is no such image, or no layout, or it cannot be read.
+    """
+    return OciSource(path, choose(read_layout(path), path, image, position))

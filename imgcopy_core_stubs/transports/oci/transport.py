@@ -1,4 +1,7 @@
-"""The `oci:` transport and its references."""
+"""The `oci:` transport and its references.
+
+Every command loads this module, so what reads and writes layouts is imported when it is used.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -6,13 +9,18 @@ from typing import ClassVar
 from attrs import frozen
 
 from imgcopy_core_stubs.errors import InvalidReference
-from imgcopy_core_stubs.manifest import ImageIndex
 from imgcopy_core_stubs.options import options_or_default
-from imgcopy_core_stubs.transport import ImageDestination, ImageReference, ImageSource, Transport
-from imgcopy_core_stubs.transports.oci.destination import OciDestination, OciDestinationOptions
-from imgcopy_core_stubs.transports.oci.layout import check_marker, choose, listed_names, read_index
+from imgcopy_core_stubs.reference import DockerReference
+from imgcopy_core_stubs.transport import (
+    ImageCollection,
+    ImageDestination,
+    ImageReference,
+    ImageSource,
+    StoredImages,
+    Transport,
+)
+from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
 from imgcopy_core_stubs.transports.oci.reference_text import parse, unparse
-from imgcopy_core_stubs.transports.oci.source import OciSource
 
 
 @frozen
@@ -37,13 +45,58 @@ class OciReference(ImageReference):
 
     def tags(self, options: object | None = None) -> Sequence[str]:
         """List the layout's images: by name, or as `@N` where a name does not tell one apart."""
+        from imgcopy_core_stubs.transports.oci.layout import (  # noqa: PLC0415  (see above)
+            listed_names,
+            read_layout,
+        )
+
         del options
-        return listed_names(self._index())
+        return listed_names(read_layout(self.path))
+
+    def names(self, options: object | None = None) -> Sequence[DockerReference]:
+        """Return the full names that the layout's index has for the image; a bare tag is none."""
+        from imgcopy_core_stubs.transports.oci.images import image_names  # noqa: PLC0415 (see above)
+        from imgcopy_core_stubs.transports.oci.layout import read_layout  # noqa: PLC0415 (see above)
+
+        del options
+        return image_names(read_layout(self.path), self.path, self.image, self.position)
+
+    def open_images(self, options: object | None = None) -> StoredImages:
+        """Give all images of the layout, or the one that this names."""
+        from imgcopy_core_stubs.transports.oci.images import LayoutImages  # noqa: PLC0415 (see above)
+        from imgcopy_core_stubs.transports.oci.layout import (  # noqa: PLC0415  (see above)
+            choose,
+            read_layout,
+        )
+
+        del options
+        index = read_layout(self.path)
+        only = None
+        if self.image is not None or self.position is not None:
+            only = choose(index, self.path, self.image, self.position)
+        return LayoutImages(self.path, index, only)
+
+    def open_collection(self, options: object | None = None) -> ImageCollection:
+        """Prepare to add several images to the layout.
+
+        Raises:
+            InvalidReference: The reference names an image.
+        """
+        from imgcopy_core_stubs.transports.oci.images import (  # noqa: PLC0415  (see above)
+            LayoutCollection,
+        )
+
+        if self.image is not None or self.position is not None:
+            problem = "it names one image, and several go there; they keep the names that they have"
+            raise InvalidReference(str(self), problem)
+        return LayoutCollection(self.path, options_or_default(OciDestinationOptions, options))
 
     def open_source(self, options: object | None = None) -> ImageSource:
         """Open the image for reading."""
+        from imgcopy_core_stubs.transports.oci.source import open_source  # noqa: PLC0415  (see above)
+
         del options
-        return OciSource(self.path, choose(self._index(), self.path, self.image, self.position))
+        return open_source(self.path, self.image, self.position)
 
     def open_destination(self, options: object | None = None) -> ImageDestination:
         """Prepare to add the image to the layout.
@@ -52,15 +105,15 @@ class OciReference(ImageReference):
             InvalidReference: The reference is a position.
             DestinationError: The layout cannot be written.
         """
+        from imgcopy_core_stubs.transports.oci.destination import (  # noqa: PLC0415  (see above)
+            OciDestination,
+        )
+
         if self.position is not None:
             problem = f"the position @{self.position} is for reading; name the image to write it"
             raise InvalidReference(str(self), problem)
         checked = options_or_default(OciDestinationOptions, options)
-        return OciDestination(self.path, self.image, checked)
-
-    def _index(self) -> ImageIndex:
-        check_marker(self.path)
-        return read_index(self.path)
+        return OciDestination(self.path, [self.image] if self.image else [], checked)
 
 
 class OciTransport(Transport):

@@ -3,8 +3,8 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -65,7 +65,7 @@ class WritableLayout:
         It is linked, so it stays whatever others do to the layout until this image is added. None:
         there is no such blob, or it is damaged, or cannot be linked.
         """
-        link = os.path.join(self.staging.path, f"{secrets.token_hex(6)}.link")
+        link = os.path.join(self.staging.path, f"{os.urandom(6).hex()}.link")
         try:
             os.link(os.path.join(self.path, blob_file(digest)), link, follow_symlinks=False)
             with RegularFile(self.staging.path, os.path.basename(link)) as file:
@@ -79,21 +79,26 @@ class WritableLayout:
         self.staging.blobs[digest] = stream.bytes_read
         return stream.bytes_read
 
-    def add_image(self, descriptor: Descriptor, name: str | None) -> None:
+    def add_image(self, descriptor: Descriptor, names: Sequence[str]) -> None:
         """Move what was staged into the layout, and put the image into its index.
 
-        Other images stay, whoever added them and when. One that has the same name loses it.
+        Other images stay, whoever added them and when. One that has the same name gives way.
 
         Args:
             descriptor: The image's manifest or index.
-            name: The image's name; None: it has none.
+            names: The image's names; without any it has none.
 
         Raises:
             InvalidDestination: The layout has become invalid, or its index would exceed 4 MiB.
             DestinationWriteFailed: The operating system reported an error; nothing was added.
         """
         with writing(self.path), locked(os.path.join(self.path, _LOCK)):
-            index = encode_json(with_image(self._read_index(), descriptor, name))
+            document = self._read_index()
+            if not names:
+                document = with_image(document, descriptor, None)
+            for name in names:
+                document = with_image(document, descriptor, name)
+            index = encode_json(document)
             if len(index) > DOCUMENT_LIMIT:
                 problem = f"its {INDEX} would exceed {DOCUMENT_LIMIT} bytes"
                 raise InvalidDestination(self.path, problem)

@@ -141,6 +141,23 @@ class TestOptionsOfTheCopy:
         assert len(archive(out)) == 1
         assert os.listdir(out.parent) == [out.name]
 
+    def test_an_image_is_added_to_an_archive(
+        self, run: Runner, copy: Copy, layout: Layout, out: Path
+    ) -> None:
+        assert copy("--append").code == 0
+        copy("--append", to=f"docker-archive:{out}:other")
+
+        assert [item["RepoTags"] for item in archive(out)] == [
+            ["docker.io/library/app:1", "docker.io/library/other:latest"]
+        ]
+
+    def test_only_where_the_transport_can(self, copy: Copy, tmp_path: Path) -> None:
+        result = copy("--append", to=f"oci:{tmp_path}/copy:app")
+
+        assert result.error == (
+            'option "--append": the transport "oci" has no such option for writing'
+        )
+
     def test_additional_tags(self, copy: Copy, out: Path) -> None:
         copy("--additional-tag", "app:2", "--additional-tag=example.org/app", "--overwrite")
 
@@ -160,12 +177,20 @@ class TestOptionsOfTheCopy:
         assert media_type("docker") == "application/vnd.docker.distribution.manifest.v2+json"
         assert media_type("oci") == "application/vnd.oci.image.manifest.v1+json"
 
-    def test_a_digest_that_cannot_be_preserved(self, copy: Copy, out: Path) -> None:
-        result = copy("--preserve-digests")
+    def test_a_digest_that_cannot_be_preserved(self, copy: Copy, tmp_path: Path) -> None:
+        result = copy("--preserve-digests", "--format=v2s2", to=f"dir:{tmp_path}/copy")
 
         assert result.code == 5
-        assert "digest" in result.error
-        assert not out.exists()
+        assert "so digests cannot be preserved (leave out --format)" in result.error
+        assert not (tmp_path / "copy").exists()
+
+    def test_an_archive_that_has_to_preserve_digests_gets_the_layout_that_does(
+        self, copy: Copy, layout: Layout, out: Path
+    ) -> None:
+        original = json.loads((layout.path / "index.json").read_bytes())["manifests"][0]["digest"]
+
+        assert digest_in(copy("--preserve-digests").stderr) == original
+        assert out.exists()
 
     def test_the_largest_layer(self, copy: Copy, layout: Layout, out: Path) -> None:
         size = len(b"layer of app " * 100)
@@ -249,10 +274,25 @@ class TestOptionsThatDoNotApply:
                 ["-a", "--multi-arch", "system"],
                 '"--all": cannot be combined with --multi-arch system',
             ),
-            (["-a", "--platform", "linux/arm64"], '"--platform": nothing is chosen by platform'),
+            (
+                ["--append", "--overwrite"],
+                '"--append": cannot be combined with --overwrite',
+            ),
+            (
+                ["--append", "--dest-opt", "existing=replace"],
+                '"--append": cannot be combined with --dest-opt existing',
+            ),
+            (
+                ["-a", "--platform", "linux/arm64"],
+                '"--platform": nothing is chosen by platform with --multi-arch all (leave out one',
+            ),
             (
                 ["--multi-arch=index-only", "--override-arch=arm64"],
                 '"--platform": nothing is chosen by platform with --multi-arch index-only',
+            ),
+            (
+                ["--dry-run", "--digestfile", "digest"],
+                '"--dry-run": cannot be combined with --digestfile',
             ),
             (
                 ["--platform", "linux/arm64", "--override-os", "linux"],
@@ -349,11 +389,24 @@ class TestIndexes:
 
         assert len(files(tmp_path / "copy" / "blobs" / "sha256")) == 1
 
-    def test_an_archive_cannot_hold_all(self, index: Layout, copy: Copy, out: Path) -> None:
-        result = copy("--all")
+    @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+    def test_an_archive_of_all_shows_docker_the_one_for_the_platform(
+        self, index: Layout, copy: Copy, out: Path, architecture: str
+    ) -> None:
+        assert copy("--all", f"--platform=linux/{architecture}").code == 0
 
-        assert result.code == 5
+        layer = hashlib.sha256(f"layer of {architecture} ".encode() * 100).hexdigest()
+        assert archive(out)[0]["Layers"] == [f"blobs/sha256/{layer}"]
+
+    def test_which_is_an_option_of_the_transport(
+        self, index: Layout, copy: Copy, out: Path
+    ) -> None:
+        twice = ("--platform=linux/amd64", "--dest-opt", "platform=linux/arm64")
+
+        result = copy("--all", *twice)
+        assert result.error == ('option "--platform": cannot be combined with --dest-opt platform')
         assert not out.exists()
+        assert copy("--multi-arch=index-only", "--platform=linux/amd64").code == 2
 
 
 def test_a_broken_plugin_does_not_spoil_an_archive_on_standard_output(

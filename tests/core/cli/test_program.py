@@ -9,11 +9,36 @@ import pytest
 
 from imgcopy_core_stubs.cli.failures import report
 from tests.core.cli.distributions import Distributions
-from tests.core.cli.running import COMMAND, Runner, run_process
+from tests.core.cli.running import COMMAND, ENVIRON, Runner, run_process
 from tests.core.transports.layouts import Layout
 
 VERSION = importlib.metadata.version("imgcopy-docker-archive")
 HEAVY = ("cattrs", "rich", "tarfile", "pluggy", "urllib3", "imgcopy_docker_archive")
+NOT_USED_BY_A_COPY = (
+    "backports.zstd",
+    "bz2",
+    "csv",
+    "ctypes",
+    "email",
+    "importlib.metadata",
+    "imgcopy_core_stubs.transports.dir.destination",
+    "imgcopy_core_stubs.transports.dir.source",
+    "imgcopy_core_stubs.transports.oci.destination",
+    "imgcopy_docker_archive.oci_writer",
+    "imgcopy_docker_archive.reader",
+    "lzma",
+    "random",
+    "rich",
+    "secrets",
+    "shutil",
+    "socket",
+    "tarfile",
+    "tempfile",
+    "traceback",
+    "urllib3",
+    "zipfile",
+)
+HELLO = Path(__file__).parents[2] / "data/hello"
 
 
 class TestStart:
@@ -36,6 +61,36 @@ class TestStart:
         assert process.stderr == ""
         assert process.stdout == f"imgcopy {VERSION}\n[]\nFalse\n"
         assert process.returncode == 0
+
+    def test_a_copy_imports_only_what_it_uses(self, tmp_path: Path) -> None:
+        arguments = ["copy", "--quiet", f"oci:{HELLO}", f"docker-archive:{tmp_path}/hello.tar"]
+        code = (
+            "import sys\nbefore = set(sys.modules)\n"
+            "from imgcopy_core_stubs.cli import main\n"
+            f"try:\n    main({arguments!r})\n"
+            "finally:\n    new = set(sys.modules) - before\n"
+            f"    print(sorted(new.intersection({NOT_USED_BY_A_COPY!r})), file=sys.__stderr__)"
+        )
+        process = subprocess.run(
+            [sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, check=False
+        )
+
+        assert process.stderr == "[]\n"
+        assert process.returncode == 0
+
+    def test_a_copy_does_not_look_for_garbage(self, tmp_path: Path) -> None:
+        arguments = ["copy", "--quiet", f"oci:{HELLO}", f"docker-archive:{tmp_path}/hello.tar"]
+        code = (
+            "import atexit, gc, sys\nfrom imgcopy_core_stubs.cli import main\n"
+            "def count():\n    return sum(stats['collections'] for stats in gc.get_stats())\n"
+            "def tell():\n    print(count() - before, gc.get_freeze_count() > 0, file=sys.stderr)\n"
+            f"atexit.register(tell)\nbefore = count()\nmain({arguments!r})"
+        )
+        process = subprocess.run(
+            [sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, check=False
+        )
+
+        assert process.stderr == "0 True\n"
 
     def test_the_version_as_a_module(self) -> None:
         result = run_process("--version")
@@ -102,13 +157,13 @@ class TestUsageErrors:
         ("arguments", "problem"),
         [
             (["cpoy"], "No such command 'cpoy' (see \"imgcopy --help\")"),
-            (["copy"], "Missing argument 'SOURCE' (see \"imgcopy copy --help\")"),
-            (["copy", "oci:a"], "Missing argument 'DESTINATION' (see \"imgcopy copy --help\")"),
+            (["copy"], "Missing argument 'SOURCE...' (see \"imgcopy copy --help\")"),
+            (["copy", "oci:a"], "Missing argument 'SOURCE...' (see \"imgcopy copy --help\")"),
             (
-                ["copy", "oci:a", "oci:b", "c"],
-                'Got unexpected extra argument (c) (see "imgcopy copy',
+                ["inspect", "oci:a", "c"],
+                'Got unexpected extra argument (c) (see "imgcopy inspect',
             ),
-            (["copy", "oci:a", "oci:b", "\x1b[31m"], "Got unexpected extra argument (\\x1b[31m)"),
+            (["inspect", "oci:a", "\x1b[31m"], "Got unexpected extra argument (\\x1b[31m)"),
             (["--nonsense"], "No such option"),
             (
                 ["copy", "--multi-arch", "some", "oci:a", "oci:b"],

@@ -1,0 +1,143 @@
+"""All images of a layout, to read; and several on their way into one."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import frozen
+
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import InvalidReference
+from imgcopy_core_stubs.manifest import Descriptor, ImageIndex
+from imgcopy_core_stubs.reference import DockerReference
+from imgcopy_core_stubs.transport import (
+    ImageCollection,
+    ImageDestination,
+    ImageReference,
+    ImageSource,
+    StoredImages,
+)
+from imgcopy_core_stubs.transports.oci.destination import OciDestination
+from imgcopy_core_stubs.transports.oci.layout import CONTAINERD_NAME, REF_NAME, choose
+from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
+from imgcopy_core_stubs.transports.oci.reference_text import unparse
+from imgcopy_core_stubs.transports.oci.source import OciSource
+
+
+class LayoutImages(StoredImages):
+    """The images of a layout: one for each manifest, however many names it has.
+
+    Args:
+        path: The layout.
+        index: Its index.
+        only: The one image to give; None: all of them.
+    """
+
+    def __init__(self, path: str, index: ImageIndex, only: Descriptor | None) -> None:
+        names: dict[Digest, list[DockerReference]] = {}
+        for descriptor in index.manifests:
+            names.setdefault(descriptor.digest, []).extend(_names(descriptor))
+        self._images: list[_LayoutImage] = []
+        seen: set[Digest] = set()
+        for position, descriptor in enumerate(index.manifests):
+            is_wanted = only is None or descriptor.digest == only.digest
+            if is_wanted and descriptor.digest not in seen:
+                seen.add(descriptor.digest)
+                unique = tuple(dict.fromkeys(names[descriptor.digest]))
+                self._images.append(_LayoutImage(path, position, descriptor, unique))
+
+    @property
+    def references(self) -> Sequence[ImageReference]:
+        """The images, in the order of the index."""
+        return self._images
+
+    def close(self) -> None:
+        """Do nothing: each source opens what it reads."""
+
+
+class LayoutCollection(ImageCollection):
+    """Images on their way into a layout, each visible there when it is complete.
+
+    Args:
+        path: The layout. It is made if it does not exist.
+        options: How to write it.
+    """
+
+    def __init__(self, path: str, options: OciDestinationOptions) -> None:
+        self._path = path
+        self._options = options
+
+    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+        """Return the place of an image that has its full names in the layout's index."""
+        return _NewImage(self._path, tuple(map(str, names)), self._options)
+
+    def commit(self) -> None:
+        """Do nothing: each image was committed by its own destination."""
+
+    def close(self) -> None:
+        """Do nothing: each destination is closed by who opened it."""
+
+
+def image_names(
+    index: ImageIndex, path: str, image: str | None, position: int | None
+) -> list[DockerReference]:
+    """Return the full names of an image of a layout; a bare tag is none."""
+    chosen = choose(index, path, image, position)
+    return list(LayoutImages(path, index, chosen).references[0].names())
+
+
+@frozen
+class _LayoutImage(ImageReference):
+    scheme: ClassVar[str] = "oci"
+
+    path: str
+    position: int
+    descriptor: Descriptor
+    known_names: tuple[DockerReference, ...]
+
+    def __str__(self) -> str:
+        return unparse(self.path, None, self.position)
+
+    def names(self, options: object | None = None) -> Sequence[DockerReference]:
+        del options
+        return self.known_names
+
+    def open_source(self, options: object | None = None) -> ImageSource:
+        del options
+        return OciSource(self.path, self.descriptor)
+
+    def open_destination(self, options: object | None = None) -> ImageDestination:
+        del options
+        problem = f"the position @{self.position} is for reading; name the image to write it"
+        raise InvalidReference(str(self), problem)
+
+
+@frozen
+class _NewImage(ImageReference):
+    scheme: ClassVar[str] = "oci"
+
+    path: str
+    image_names: tuple[str, ...]
+    options: OciDestinationOptions
+
+    def __str__(self) -> str:
+        return unparse(self.path, self.image_names[0] if self.image_names else None, None)
+
+    def open_source(self, options: object | None = None) -> ImageSource:
+        del options
+        raise InvalidReference(str(self), "an image that is being written cannot be read")
+
+    def open_destination(self, options: object | None = None) -> ImageDestination:
+        del options  # the collection has them
+        return OciDestination(self.path, self.image_names, self.options)
+
+
+def _names(descriptor: Descriptor) -> list[DockerReference]:
+    texts = [descriptor.annotations.get(key, "") for key in (CONTAINERD_NAME, REF_NAME)]
+    names = []
+    for text in texts:
+        if "/" in text or ":" in text:
+            try:
+                names.append(DockerReference.parse(text).tagged())
+            except InvalidReference:
+                continue
+    return names[:1]

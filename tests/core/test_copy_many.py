@@ -1,0 +1,123 @@
+"""Several images into one place, under the names that they have."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgcopy_core_stubs import (
+    CopySource,
+    DigestMismatch,
+    DockerReference,
+    ImageReference,
+    InvalidReference,
+    LayerCompression,
+    UsageError,
+    copy_image,
+    copy_images,
+)
+from imgcopy_core_stubs.transports.dir import DirTransport
+from imgcopy_core_stubs.transports.oci import OciDestinationOptions, OciTransport
+from tests.core.transports.layouts import CONTAINERD_NAME, Layout, named
+
+AS_IT_IS = OciDestinationOptions(layers=LayerCompression.KEEP)
+
+
+def oci(path: Path | str) -> ImageReference:
+    return OciTransport().parse_reference(str(path))
+
+
+def entries(layout: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((layout / "index.json").read_bytes())["manifests"]
+    return found
+
+
+def names(layout: Path) -> list[str | None]:
+    key = "org.opencontainers.image.ref.name"
+    return [entry.get("annotations", {}).get(key) for entry in entries(layout)]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A layout: an image with two full names, one with containerd's, one with a bare tag."""
+    layout = Layout(tmp_path / "source")
+    one, two, three = (layout.image(content) for content in ("one", "two", "three"))
+    layout.write_index(
+        named(one, "example.org/one:1"),
+        {**two, "annotations": {CONTAINERD_NAME: "docker.io/library/two:latest"}},
+        named(three, "v3"),
+        named(one, "example.org/one:latest"),
+    )
+    return layout.path
+
+
+def test_all_images_keep_their_names(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    results = copy_images(
+        [CopySource(oci(source), all_images=True)], oci(target), destination_options=AS_IT_IS
+    )
+
+    assert names(target) == [
+        "example.org/one:1",
+        "example.org/one:latest",
+        "docker.io/library/two:latest",
+        None,
+    ]
+    stored = [entry["digest"] for entry in entries(target)]
+    assert [str(result.manifest.digest) for result in results] == [stored[0], *stored[2:]]
+    assert stored[0] == stored[1]
+    assert {*stored} == {entry["digest"] for entry in entries(source)}
+
+
+def test_several_sources_keep_theirs(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    wanted = [CopySource(oci(f"{source}:v3")), CopySource(oci(f"{source}:@0"))]
+    copy_images(wanted, oci(target))
+    assert names(target) == [None, "example.org/one:1", "example.org/one:latest"]
+
+
+def test_all_images_of_a_reference_that_names_one(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(f"{source}:example.org/one:1"), all_images=True)], oci(target))
+    assert names(target) == ["example.org/one:1", "example.org/one:latest"]
+
+
+def test_a_place_of_one_image_takes_no_more(source: Path, tmp_path: Path) -> None:
+    target = DirTransport().parse_reference(str(tmp_path / "target"))
+    with pytest.raises(UsageError, match='a place of "dir" holds one image'):
+        copy_images([CopySource(oci(source), all_images=True)], target)
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_place_of_one_image_gives_it(source: Path, tmp_path: Path) -> None:
+    directory = DirTransport().parse_reference(str(tmp_path / "directory"))
+    copy_image(oci(f"{source}:v3"), directory)
+    copy_images([CopySource(directory, all_images=True)], oci(tmp_path / "target"))
+    assert names(tmp_path / "target") == [None]
+
+
+def test_the_destination_must_not_name_an_image(source: Path, tmp_path: Path) -> None:
+    for text in ("target:name", "target:@0"):
+        with pytest.raises(InvalidReference, match="it names one image, and several go there"):
+            copy_images([CopySource(oci(source), all_images=True)], oci(tmp_path / text))
+
+
+def test_what_is_complete_stays_in_a_layout(source: Path, tmp_path: Path) -> None:
+    """A layout shows each image when it is done; the one that fails leaves nothing."""
+    for entry in entries(source):
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == "v3":
+            blob = source / "blobs" / "sha256" / entry["digest"].removeprefix("sha256:")
+            blob.write_bytes(blob.read_bytes().replace(b"2", b"3", 1))
+    target = tmp_path / "target"
+    with pytest.raises(DigestMismatch):
+        copy_images([CopySource(oci(source), all_images=True)], oci(target))
+    assert names(target) == [
+        "example.org/one:1",
+        "example.org/one:latest",
+        "docker.io/library/two:latest",
+    ]
+
+
+def test_a_name_is_normalised(source: Path) -> None:
+    assert oci(f"{source}:@1").names() == [DockerReference.parse("two:latest")]
