@@ -2,18 +2,22 @@
 
 from imgcopy_docker_archive.archive import DockerArchive
 from imgcopy_docker_archive.config import (
+    ArchiveCompression,
     DockerArchiveDestinationOptions,
     DockerArchiveSourceOptions,
     Existing,
+    Layout,
 )
 from imgcopy_docker_archive.destination import DockerArchiveDestination
 from imgcopy_docker_archive.writer import ArchiveWriter
 
 __all__ = [
+    "ArchiveCompression",
     "ArchiveWriter",
     "DockerArchive",
     "DockerArchiveDestination",
     "DockerArchiveDestinationOptions",
     "DockerArchiveSourceOptions",
     "Existing",
+    "Layout",
 ]

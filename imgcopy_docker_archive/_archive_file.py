@@ -69,6 +69,10 @@ class ArchiveFile:
             raise InvalidArchive(self.name, "", offset, "the file was cut while it was read")
         return data
 
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._file.fileno()
+
     def stream(self, offset: int, size: int) -> ByteStream:
         """Return `size` bytes from `offset` on as a stream; it ends with this object."""
         return _Part(self, offset, size)
@@ -130,6 +134,14 @@ def open_archive(path: str, *, temporary_directory: str | None = None) -> Archiv
         raise SourceNotFound(path) from None
     except OSError as error:
         raise SourceReadFailed(path, error) from error
+
+
+def is_read_once(path: str) -> bool:
+    """Whether what is at a path is gone when it has been read: a pipe, or standard input."""
+    try:
+        return path in STANDARD_INPUT or not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _open(path: str) -> IO[bytes]:

@@ -1,5 +1,6 @@
 """Where an archive's bytes go: a file that can be written at any position, or a pipe."""
 
+import errno
 import fcntl
 import gzip
 import io
@@ -7,7 +8,22 @@ import os
 import stat
 import threading
 from abc import abstractmethod
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
+
+_NO_COPY_IN_KERNEL: Final = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class DestinationFile(Protocol):
+    """The file that an archive is written to: complete at its place from commit on, or a pipe."""
+
+    file: BinaryIO
+    """The open file; owned by this object."""
+
+    def commit(self) -> None:
+        """Close the file, and put it at its path. Raises `DestinationError`."""
+
+    def discard(self) -> None:
+        """Close the file and drop it, unless it was committed. May be called twice."""
 
 
 class Output(Protocol):
@@ -22,6 +38,14 @@ class Output(Protocol):
     @abstractmethod
     def write_at(self, position: int, data: bytes) -> None:
         """Write all of `data`."""
+
+    def copy_at(self, position: int, descriptor: int, offset: int, size: int) -> int:
+        """Let the system copy bytes of another file, and return how many it has copied.
+
+        At most `size` of them; none where it cannot do that.
+        """
+        del position, descriptor, offset, size
+        return 0
 
     @abstractmethod
     def truncate(self, position: int) -> None:
@@ -58,6 +82,19 @@ class FileOutput(Output):
         while written < len(data):
             rest = memoryview(data)[written:]
             written += os.pwrite(descriptor, rest, position + written)
+
+    def copy_at(self, position: int, descriptor: int, offset: int, size: int) -> int:
+        """Copy within the kernel, which shares the blocks where the file system can."""
+        if not hasattr(os, "copy_file_range"):
+            return 0
+        try:
+            return os.copy_file_range(
+                descriptor, self._file.fileno(), size, offset, self._start + position
+            )
+        except OSError as error:
+            if error.errno in _NO_COPY_IN_KERNEL:
+                return 0
+            raise
 
     def truncate(self, position: int) -> None:
         """Cut off the rest of the file."""

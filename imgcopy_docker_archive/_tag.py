@@ -13,3 +13,11 @@ def parse_tag(text: str) -> DockerReference:
     if reference.digest is not None:
         raise InvalidReference(text, "an image in an archive is named by a tag, not by a digest")
     return reference.tagged()
+
+
+def tag_or_none(text: str) -> DockerReference | None:
+    """Parse a name as an archive has it; None for a malformed one, which names no image."""
+    try:
+        return parse_tag(text)
+    except InvalidReference:
+        return None

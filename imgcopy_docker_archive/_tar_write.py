@@ -5,10 +5,9 @@ the end and no padding beyond. A member of 8 GiB or more has GNU's magic and a b
 (GNU tar manual, "Extensions to tar"), so that a header is one block whatever the size.
 """
 
-import tempfile
 import threading
-from collections.abc import Callable
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterable
+from typing import BinaryIO, Final, Protocol
 
 from imgcopy_core_stubs import (
     CHUNK,
@@ -62,6 +61,16 @@ def header_block(name: str, *, size: int = 0, link: str | None = None) -> bytes:
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
 
 
+class ArchiveBytes(Protocol):
+    """The plain bytes of another archive."""
+
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        """Return exactly `size` bytes from `offset` on."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file that holds them."""
+
+
 class TarWriter:
     """Writes members to a binary file that its caller opened and closes.
 
@@ -84,6 +93,7 @@ class TarWriter:
         self._temporary_directory = temporary_directory
         self._appending = threading.Lock()  # held by whoever decides where the archive goes on
         self._damaged_from: int | None = None  # nothing is appended behind damage
+        self._taken_over: list[tuple[ArchiveBytes, int, int]] = []  # what is to come first
         self.position = 0
         """How many bytes the archive has so far, reserved places included."""
 
@@ -91,6 +101,19 @@ class TarWriter:
     def seekable(self) -> bool:
         """Whether the file can be written at any position."""
         return self._output.seekable
+
+    def take_over(self, archive: ArchiveBytes, ranges: Iterable[tuple[int, int]]) -> None:
+        """Begin with members of another archive as they are, headers included.
+
+        They are copied when the first member of our own comes, so that a copy which fails before
+        costs nothing. The other archive must stay open for as long.
+
+        Args:
+            archive: The other archive.
+            ranges: Where in it they are: offsets and sizes in bytes, whole blocks.
+        """
+        self._taken_over = [(archive, offset, size) for offset, size in ranges]
+        self.position = sum(size for _, _, size in self._taken_over)
 
     def add(self, name: str, data: bytes) -> None:
         """Write a small file."""
@@ -127,6 +150,8 @@ class TarWriter:
         with self._appending:
             if size is not None:
                 return self._add_in_order(stream, size, name() or "")
+            import tempfile  # noqa: PLC0415  (slow to load, and only a pipe needs it)
+
             with tempfile.TemporaryFile(dir=self._temporary_directory) as spool:
                 try:
                     size = _copy(stream, spool.write)
@@ -171,7 +196,7 @@ class TarWriter:
 
     def _add_to_reserved_place(self, stream: ByteStream, size: int, name: str) -> int:
         with self._appending:
-            self._check_undamaged()
+            self._prepare_to_append()
             start = self.position
             end = start + BLOCK + size + len(_padding(size))
             self.position = end
@@ -201,8 +226,35 @@ class TarWriter:
         self._append(_padding(size))
         return size
 
+    def _copy_what_is_taken_over(self) -> None:
+        taken_over, self._taken_over = self._taken_over, []
+        if not taken_over:
+            return
+        self._mark_damage(0)  # until all of it is there
+        position = 0
+        for archive, offset, size in taken_over:
+            copied = 0
+            while copied < size:
+                copied += self._copy_some(
+                    archive, offset + copied, size - copied, position + copied
+                )
+            position += size
+        self._damaged_from = None
+
+    def _copy_some(self, archive: ArchiveBytes, offset: int, size: int, position: int) -> int:
+        """Copy bytes of another archive, at least one and at most `size`; return how many."""
+        try:
+            copied = self._output.copy_at(position, archive.fileno(), offset, size)
+        except OSError as error:
+            raise DestinationWriteFailed(self._name, error) from error
+        if not copied:  # the system cannot; it takes reading and writing
+            data = archive.read_at(offset, min(CHUNK, size))
+            self._write_at(position, data)
+            copied = len(data)
+        return copied
+
     def _append(self, data: bytes) -> None:
-        self._check_undamaged()
+        self._prepare_to_append()
         self._extend(data)
 
     def _extend(self, data: bytes) -> None:
@@ -229,9 +281,10 @@ class TarWriter:
         if self._damaged_from is None or self._damaged_from > position:
             self._damaged_from = position
 
-    def _check_undamaged(self) -> None:
+    def _prepare_to_append(self) -> None:
         if self._damaged_from is not None:
             raise DestinationStateError(self._name, "an earlier write failed half-way")
+        self._copy_what_is_taken_over()
 
     def _check_promise(self, copied: int, promised: int, *, at_most: bool = False) -> None:
         if copied > promised or (copied < promised and not at_most):

@@ -4,31 +4,40 @@ import contextlib
 import os
 import stat
 from collections.abc import Sequence
-from typing import BinaryIO, ClassVar, Final, Protocol
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
 from imgcopy_core_stubs import (
     AtomicFile,
-    Closing,
     DestinationWriteFailed,
     DockerReference,
+    ImageCollection,
     ImageDestination,
     ImageReference,
     ImageSource,
     InvalidDestination,
+    InvalidOption,
+    Platform,
     UsageError,
     open_standard_output,
     options_or_default,
 )
+from imgcopy_docker_archive._compressed_output import compressed_output
+from imgcopy_docker_archive._output import DestinationFile
 from imgcopy_docker_archive._tag import parse_tag
-from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing
+from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing, Layout
 from imgcopy_docker_archive.destination import DockerArchiveDestination
 from imgcopy_docker_archive.writer import ArchiveWriter
+
+if TYPE_CHECKING:  # loaded when they are used
+    from imgcopy_docker_archive._old_archive import OldArchive
+    from imgcopy_docker_archive.oci_writer import OciArchiveWriter
 
 STANDARD_OUTPUT: Final = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
-class DockerArchive(Closing):
-    """A new docker archive that any number of images are copied into, visible from commit on.
+class DockerArchive(ImageCollection):
+    """A docker archive that any number of images are copied into, visible from commit on.
 
     A context manager that closes itself:
 
@@ -44,7 +53,9 @@ class DockerArchive(Closing):
 
     Raises:
         DestinationExists: There is a file already, and `options.existing` says to refuse it.
-        InvalidDestination: It is a directory, a symlink, or a terminal.
+        InvalidDestination: It is a directory, a symlink, or a terminal; or it is to be appended
+            to, and is no archive, or of another layout.
+        InvalidOption: An option does not apply to the layout.
         DestinationWriteFailed: The operating system reported an error.
     """
 
@@ -52,15 +63,48 @@ class DockerArchive(Closing):
         options = options_or_default(DockerArchiveDestinationOptions, options)
         self.path = path
         """The archive's place, as it was given."""
-        self._output = _open_output(path, options)
-        self.writer = ArchiveWriter(
-            self._output.file, path, temporary_directory=options.temporary_directory
-        )
-        """Writes the archive's members."""
+        self._platform = Platform.parse(options.platform) if options.platform else None
+        with ExitStack() as stack:
+            old = _open_old(path, options) if options.existing is Existing.APPEND else None
+            if old is not None:
+                stack.callback(old.close)
+            layout = _layout(path, options, old)
+            file = _open_output(path, options, replace=old is not None)
+            self._output = compressed_output(file, path, options.compression)
+            stack.callback(self._output.discard)
+            self.writer: ArchiveWriter | OciArchiveWriter
+            """Writes the archive's members."""
+            if layout is Layout.OCI:
+                self.writer = _oci_writer(self._output.file, path, options)
+            else:
+                self.writer = _docker_writer(self._output.file, path, options)
+            if old is not None:
+                self.writer.resume(old)
+            self._open = stack.pop_all()
 
-    def destination(self, tags: Sequence[DockerReference] = ()) -> DockerArchiveDestination:
-        """Return a destination for the next image. One is open at a time; the caller closes it."""
-        return DockerArchiveDestination(self.writer, tags, self.path)
+    def destination(
+        self, tags: Sequence[DockerReference] = (), *, alone: bool = False
+    ) -> ImageDestination:
+        """Return a destination for the next image. One is open at a time; the caller closes it.
+
+        Args:
+            tags: The image's names, with tags.
+            alone: The archive is committed and closed together with this image.
+        """
+        archive = self if alone else None
+        if isinstance(self.writer, ArchiveWriter):
+            return DockerArchiveDestination(self.writer, tags, self.path, archive=archive)
+        from imgcopy_docker_archive.oci_destination import (  # noqa: PLC0415  (only for its layout)
+            OciArchiveDestination,
+        )
+
+        return OciArchiveDestination(
+            self.writer, tags, self.path, platform=self._platform, archive=archive
+        )
+
+    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+        """Return a reference to copy the next image to, with these names and tags."""
+        return _Place(self, tuple(names))
 
     def reference(self, *tags: str) -> ImageReference:
         """Return a reference to copy the next image to, named by `tags` (`app`, `app:1`, …).
@@ -68,7 +112,7 @@ class DockerArchive(Closing):
         Raises:
             InvalidReference: A tag is malformed.
         """
-        return _Place(self, tuple(parse_tag(tag) for tag in tags))
+        return self.place([parse_tag(tag) for tag in tags])
 
     def commit(self) -> None:
         """Complete the archive, and put it at its path.
@@ -81,40 +125,67 @@ class DockerArchive(Closing):
 
     def close(self) -> None:
         """Drop the archive unless it was committed. May be called twice."""
-        self._output.discard()
-
-
-class ArchiveOfOneImage(DockerArchiveDestination):
-    """The destination of an archive that holds just this image: they are committed together.
-
-    Args:
-        archive: The archive; owned from now on.
-        tags: The image's names, with tags.
-    """
-
-    def __init__(self, archive: DockerArchive, tags: Sequence[DockerReference]) -> None:
-        super().__init__(archive.writer, tags, archive.path)
-        self._archive = archive
-
-    def commit(self) -> None:
-        """Complete the image and its archive, and put the archive at its path."""
-        super().commit()
-        self._archive.commit()
-
-    def close(self) -> None:
-        """Drop image and archive unless they were committed."""
-        try:
-            super().close()
-        finally:
-            self._archive.close()
+        self._open.close()
 
 
 def open_destination(
     path: str, tag: DockerReference | None, options: DockerArchiveDestinationOptions
-) -> ArchiveOfOneImage:
+) -> ImageDestination:
     """Open an archive for one image, named `tag` and whatever `options` names in addition."""
     additional = [parse_tag(text) for text in options.additional_tags]
-    return ArchiveOfOneImage(DockerArchive(path, options), [*([tag] if tag else []), *additional])
+    archive = DockerArchive(path, options)
+    return archive.destination([*([tag] if tag else []), *additional], alone=True)
+
+
+def _open_old(path: str, options: DockerArchiveDestinationOptions) -> "OldArchive | None":
+    """Open the archive to append to; None: there is none yet."""
+    from imgcopy_docker_archive._old_archive import OldArchive  # noqa: PLC0415  (only to append)
+
+    if path in STANDARD_OUTPUT or _is_pipe_or_device(path):
+        raise InvalidDestination(path, "one cannot append to a pipe")
+    try:
+        return OldArchive(path, temporary_directory=options.temporary_directory)
+    except FileNotFoundError:
+        return None
+
+
+def _layout(
+    path: str, options: DockerArchiveDestinationOptions, old: "OldArchive | None"
+) -> Layout:
+    """Decide on the layout, and refuse what does not go with it."""
+    layout = options.layout or (old.contents.layout if old is not None else Layout.DOCKER)
+    if old is not None and old.contents.layout is not layout:
+        problem = (
+            f"it has the {old.contents.layout.value} layout, so no image of the {layout.value} "
+            "layout can be appended (copy its images into a new archive with --all-images)"
+        )
+        raise InvalidDestination(path, problem)
+    if layout is Layout.DOCKER and options.platform is not None:
+        raise InvalidOption("platform", "the docker layout holds no index (layout=oci does)")
+    if layout is Layout.OCI and not options.v1_folders:
+        raise InvalidOption("v1_folders", "the oci layout never has them")
+    return layout
+
+
+def _docker_writer(
+    file: BinaryIO, path: str, options: DockerArchiveDestinationOptions
+) -> ArchiveWriter:
+    return ArchiveWriter(
+        file,
+        path,
+        temporary_directory=options.temporary_directory,
+        v1_folders=options.v1_folders,
+    )
+
+
+def _oci_writer(
+    file: BinaryIO, path: str, options: DockerArchiveDestinationOptions
+) -> "OciArchiveWriter":
+    from imgcopy_docker_archive.oci_writer import (  # noqa: PLC0415  (only for its layout)
+        OciArchiveWriter,
+    )
+
+    return OciArchiveWriter(file, path, temporary_directory=options.temporary_directory)
 
 
 class _Place(ImageReference):
@@ -147,13 +218,6 @@ class _Place(ImageReference):
         return self._archive.destination(self._tags)
 
 
-class _Output(Protocol):
-    file: BinaryIO
-
-    def commit(self) -> None: ...
-    def discard(self) -> None: ...
-
-
 class _OpenFile:
     """A pipe or a device: what is written to it is out, commit only closes it."""
 
@@ -172,7 +236,9 @@ class _OpenFile:
             self.file.close()
 
 
-def _open_output(path: str, options: DockerArchiveDestinationOptions) -> _Output:
+def _open_output(
+    path: str, options: DockerArchiveDestinationOptions, *, replace: bool
+) -> DestinationFile:
     if path in STANDARD_OUTPUT:
         return _OpenFile(path, _standard_output(path))
     if _is_pipe_or_device(path):
@@ -180,7 +246,9 @@ def _open_output(path: str, options: DockerArchiveDestinationOptions) -> _Output
             return _OpenFile(path, open(path, "wb", buffering=0))
         except OSError as error:
             raise DestinationWriteFailed(path, error) from error
-    return AtomicFile(path, replace=options.existing is Existing.REPLACE, fsync=options.fsync)
+    return AtomicFile(
+        path, replace=replace or options.existing is Existing.REPLACE, fsync=options.fsync
+    )
 
 
 def _standard_output(path: str) -> BinaryIO:

@@ -1,8 +1,9 @@
-"""`ImageDestination` over an archive of the `docker` layout."""
+"""`ImageDestination` over an archive: what both layouts share, and the `docker` layout."""
 
 import contextlib
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import evolve
 
@@ -31,40 +32,112 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive.writer import ArchiveWriter
 
+SIGNATURES_REFUSAL: Final = "Storing signatures for docker tar files is not supported"
+
 _CAPABILITIES: Final = DestinationCapabilities(
     manifest_types=(media_types.DOCKER_MANIFEST,),
-    signatures_refusal="Storing signatures for docker tar files is not supported",
+    signatures_refusal=SIGNATURES_REFUSAL,
     layer_compression=LayerCompression.DECOMPRESS,
 )
 
 
-class DockerArchiveDestination(NoSignatures, ImageDestination):
-    """One image on its way into an archive that a writer writes.
+class Archive(Protocol):
+    """The whole archive, of which a destination writes one image."""
+
+    def commit(self) -> None:
+        """Complete the archive, and put it at its path."""
+
+    def close(self) -> None:
+        """Drop the archive unless it was committed."""
+
+
+class ArchiveDestination(NoSignatures, ImageDestination):
+    """One image on its way into an archive.
+
+    Args:
+        parallel: Whether blobs can be written several at a time.
+        name: What the archive is called in error messages.
+        archive: The archive, if it holds just this image: then it is committed and closed with it.
+    """
+
+    base_capabilities: DestinationCapabilities
+
+    def __init__(self, name: str, *, parallel: bool, archive: Archive | None) -> None:
+        self._name = name
+        self._archive = archive
+        self._capabilities = evolve(self.base_capabilities, parallel_put_blob=parallel)
+        self._closed = False
+
+    @property
+    def capabilities(self) -> DestinationCapabilities:
+        """What the layout can hold; several blobs at a time, unless they go into a pipe."""
+        return self._capabilities
+
+    def commit(self) -> None:
+        """Write what makes the blobs an image; complete the archive if it holds just this one.
+
+        Raises:
+            DestinationStateError: There is no manifest, or it was committed already.
+            DestinationError: The archive cannot be completed.
+        """
+        self._check_open()
+        self._add_image()
+        self._closed = True
+        if self._archive is not None:
+            self._archive.commit()
+
+    def close(self) -> None:
+        """Drop the image from the archive unless it was committed."""
+        try:
+            if not self._closed:
+                self._closed = True
+                # An error is not raised here, where it would hide why there was no commit: a
+                # writer that cannot go back refuses everything that follows.
+                with contextlib.suppress(DestinationError):
+                    self._drop_image()
+        finally:
+            if self._archive is not None:
+                self._archive.close()
+
+    def __str__(self) -> str:
+        return self._name
+
+    @abstractmethod
+    def _add_image(self) -> None: ...
+
+    @abstractmethod
+    def _drop_image(self) -> None: ...
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DestinationStateError(self._name, "it is closed or committed already")
+
+
+class DockerArchiveDestination(ArchiveDestination):
+    """One image on its way into an archive of the `docker` layout.
 
     Args:
         writer: Writes the archive; whoever made it finishes it.
         tags: The image's names, with tags. Without any the image is untagged.
         name: What the archive is called in error messages.
+        archive: The archive, if it holds just this image.
     """
 
+    base_capabilities = _CAPABILITIES
+
     def __init__(
-        self, writer: ArchiveWriter, tags: Sequence[DockerReference], name: str = "archive"
+        self,
+        writer: ArchiveWriter,
+        tags: Sequence[DockerReference],
+        name: str = "archive",
+        *,
+        archive: Archive | None = None,
     ) -> None:
+        super().__init__(name, parallel=writer.parallel, archive=archive)
         self._writer = writer
-        self._capabilities = evolve(_CAPABILITIES, parallel_put_blob=writer.parallel)
         self._tags = tuple(tags)
-        self._name = name
         self._configs: dict[Digest, ImageConfig] = {}
         self._image: ImageConfig | None = None
-        self._closed = False
-
-    @property
-    def capabilities(self) -> DestinationCapabilities:
-        """Docker schema 2 only, decompressed layers, no signatures, no indexes.
-
-        Several layers at a time, unless the archive goes into a pipe.
-        """
-        return self._capabilities
 
     def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
         """Write a layer into the archive; a config is kept until the manifest names it."""
@@ -91,7 +164,8 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
         """
         self._check_open()
         if instance_digest is not None:
-            raise UnsupportedByDestination(self._name, "a docker archive holds no indexes")
+            problem = "the docker layout holds no indexes (--dest-opt layout=oci does)"
+            raise UnsupportedByDestination(self._name, problem)
         if manifest.media_type not in ("", media_types.DOCKER_MANIFEST):
             raise self._unsupported(manifest.media_type)
         parsed = parse_manifest(manifest, f"manifest for {quote(self._name)}")
@@ -106,29 +180,13 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
             raise UnsupportedByDestination(self._name, problem)
         self._image = config
 
-    def commit(self) -> None:
-        """Write what makes the layers an image.
-
-        Raises:
-            DestinationStateError: There is no manifest, or it was committed already.
-        """
-        self._check_open()
+    def _add_image(self) -> None:
         if self._image is None:
             raise DestinationStateError(self._name, "no manifest was put")
         self._writer.add_image(self._image, self._tags)
-        self._closed = True
 
-    def close(self) -> None:
-        """Drop the image from the archive unless it was committed."""
-        if not self._closed:
-            self._closed = True
-            # An error is not raised here, where it would hide why there was no commit: a writer
-            # that cannot go back refuses everything that follows.
-            with contextlib.suppress(DestinationError):
-                self._writer.drop_incomplete_image()
-
-    def __str__(self) -> str:
-        return self._name
+    def _drop_image(self) -> None:
+        self._writer.drop_incomplete_image()
 
     def _unsupported(self, media_type: str) -> UnsupportedByDestination:
         return UnsupportedByDestination(
@@ -136,10 +194,6 @@ class DockerArchiveDestination(NoSignatures, ImageDestination):
             f"a manifest of type {quote(media_type)} cannot be stored, "
             f"{quote(media_types.DOCKER_MANIFEST)} is needed",
         )
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise DestinationStateError(self._name, "it is closed or committed already")
 
 
 def _read_document(stream: ByteStream) -> bytes:

@@ -12,14 +12,16 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
-from imgcopy_core_stubs import Digest, DockerReference
+from imgcopy_core_stubs import Digest, DockerReference, JsonObject
 
 BLOCK: Final = 512
 """The size in bytes of a tar block: headers are one, bodies are padded to whole ones."""
 
 MANIFEST: Final = "manifest.json"
+MANIFEST_LIMIT: Final = 1024 * 1024
+"""Most bytes of `manifest.json`, as podman and skopeo have it."""
 REPOSITORIES: Final = "repositories"
 V1_VERSION: Final = b"1.0"
 
@@ -52,10 +54,13 @@ def config_path(config: Digest) -> str:
 class ManifestItem:
     """One image in `manifest.json`."""
 
-    config: Digest
-    repo_tags: tuple[DockerReference, ...]
-    layers: tuple[Digest, ...]
-    """Its layers' diff IDs, the base first."""
+    config: str
+    """The member name of its config."""
+    repo_tags: tuple[str, ...]
+    layers: tuple[str, ...]
+    """The member names of its layers, the base first."""
+    others: JsonObject = field(factory=dict)
+    """What another program wrote beside these."""
 
 
 @frozen
@@ -111,9 +116,10 @@ def manifest_document(items: Iterable[ManifestItem]) -> bytes:
     return _go_json(
         [
             {
-                "Config": config_path(item.config),
-                "RepoTags": [str(tag) for tag in item.repo_tags],
-                "Layers": [layer_path(layer) for layer in item.layers] or None,
+                "Config": item.config,
+                "RepoTags": list(item.repo_tags),
+                "Layers": list(item.layers) or None,
+                **item.others,
             }
             for item in items
         ]

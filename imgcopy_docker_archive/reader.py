@@ -1,233 +1,183 @@
-"""A docker archive, read: its images by name or number, and their files with links resolved.
+"""An archive, read: its images by name or number, whichever layout it has."""
 
-Sources: Docker's image specification v1.2, "Combined Image JSON + Filesystem Changeset Format";
-`docker/internal/tarfile` of containers/image, where its readers and Docker's differ.
-"""
-
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from contextlib import ExitStack
+from functools import cached_property
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from imgcopy_core_stubs import (
-    CHUNK,
-    DOCUMENT_LIMIT,
     AmbiguousImage,
+    Closing,
+    Descriptor,
     DockerReference,
     InvalidArchive,
-    InvalidDocument,
-    InvalidReference,
     SourceError,
     SourceNotFound,
-    TooLarge,
     UnsupportedImage,
-    decode_json_value,
     quote,
-    structure,
 )
-from imgcopy_docker_archive._archive_file import ArchiveFile
-from imgcopy_docker_archive._tar_walk import LINKS, MemberKind, TarMember, clean_name, walk
-from imgcopy_docker_archive.format import MANIFEST
-
-MANIFEST_LIMIT: Final = 1024 * 1024
-"""Most bytes of `manifest.json`, as podman has it."""
-
-_LINKS_LIMIT: Final = 40
-"""Most links in a chain, as Linux has it."""
+from imgcopy_docker_archive._archive_file import ArchiveFile, open_archive
+from imgcopy_docker_archive._docker_images import manifest_items
+from imgcopy_docker_archive._members import ArchiveMembers
+from imgcopy_docker_archive._oci_images import oci_images
+from imgcopy_docker_archive._tag import tag_or_none
+from imgcopy_docker_archive.config import DockerArchiveSourceOptions, Layout
+from imgcopy_docker_archive.format import MANIFEST, REPOSITORIES, ManifestItem
+from imgcopy_docker_archive.oci_format import MARKER
 
 _TAGS_SHOWN: Final = 12
 
 
 @frozen
-class ImageFiles:
-    """An image of an archive: where its parts are."""
+class ArchiveImage:
+    """An image of an archive, as the archive lists it."""
 
-    config_name: str
-    """The config's name in `manifest.json`."""
-    config: TarMember
-    layers: tuple[TarMember, ...]
-    """The base layer first; plain or compressed."""
+    index: int
+    """Its place in the archive, from 0: the N of `@N`."""
+    tags: tuple[str, ...]
+    """Its names as they are written."""
+    content: ManifestItem | Descriptor
+    """In the `docker` layout its item of `manifest.json`, in the `oci` layout its descriptor."""
+
+    @property
+    def names(self) -> list[DockerReference]:
+        """Its names, each with a tag and once; without those that are malformed."""
+        return list(dict.fromkeys(name for tag in self.tags if (name := tag_or_none(tag))))
+
+    @property
+    def identity(self) -> Hashable:
+        """What it has in common with the same image, listed again."""
+        content = self.content
+        if isinstance(content, Descriptor):
+            return content.digest
+        return (content.config, content.layers)
 
 
-@frozen
-class _ManifestItem:
-    """One image in `manifest.json`. Other keys (`Parent`, `LayerSources`) are of no importance."""
-
-    config: str = field(metadata={"key": "Config"})
-    repo_tags: tuple[str, ...] = field(default=(), metadata={"key": "RepoTags"})
-    layers: tuple[str, ...] = field(default=(), metadata={"key": "Layers"})
-
-
-class ArchiveReader:
-    """The images of an archive.
-
-    Args:
-        archive: The archive's plain bytes; whoever opened it closes it.
+def open_reader(path: str, options: DockerArchiveSourceOptions) -> "ArchiveReader":
+    """Open the archive at `path`, a file or `-` for standard input; the caller closes the reader.
 
     Raises:
-        InvalidArchive: It is no docker archive, or breaks the format of a tar.
-        InvalidDocument: `manifest.json` breaks its format.
-        TooLarge: `manifest.json` has more than 1 MiB.
-        UnsupportedImage: It is an archive of another kind.
+        SourceError: The archive is missing, cannot be read, or is invalid.
+    """
+    with ExitStack() as stack:
+        archive = open_archive(path, temporary_directory=options.temporary_directory)
+        stack.callback(archive.close)
+        reader = ArchiveReader(archive, options.layout)
+        stack.pop_all()
+        return reader
+
+
+class ArchiveReader(Closing):
+    """The images of an archive. A context manager that closes the archive.
+
+    Attributes:
+        members: The archive's members.
+        layout: The layout that it is read in.
+        images: Its images in their order.
+
+    Args:
+        archive: The archive's plain bytes; owned from now on, unless this raises.
+        layout: The layout to read it in; None: `oci` if it has `oci-layout`, or else `docker`.
+
+    Raises:
+        InvalidArchive: It is no archive of the layout, or breaks the format of a tar.
+        InvalidDocument: The list of its images breaks its format.
+        TooLarge: `manifest.json` has more than 1 MiB, `index.json` or `oci-layout` more than 4 MiB.
+        UnsupportedImage: It is an archive of another kind or version.
     """
 
-    def __init__(self, archive: ArchiveFile) -> None:
-        self._archive = archive
-        self._members: dict[str, list[TarMember]] = {}
-        for member in walk(archive):
-            self._members.setdefault(member.name, []).append(member)
-        self._items = self._manifest_items()
+    def __init__(self, archive: ArchiveFile, layout: Layout | None = None) -> None:
+        self.members = ArchiveMembers(archive)
+        self.layout = layout or (Layout.OCI if MARKER in self.members else Layout.DOCKER)
+        self.images: Sequence[ArchiveImage] = self._read_images()
 
     @property
     def tags(self) -> list[str]:
         """Every image's tags as they are written, or `@N` for an image that has none."""
-        return [
-            tag
-            for index, item in enumerate(self._items)
-            for tag in item.repo_tags or (f"@{index}",)
-        ]
+        return [tag for image in self.images for tag in image.tags or (f"@{image.index}",)]
 
-    def image(self, tag: DockerReference | None = None, index: int | None = None) -> ImageFiles:
+    def choose(self, tag: DockerReference | None = None, index: int | None = None) -> ArchiveImage:
         """Find an image: the one with a tag, or the one at an index, or else the only one.
 
         Raises:
             SourceNotFound: There is no such image.
             AmbiguousImage: There are several.
-            InvalidArchive: One of its files is missing, no file, or there twice and different.
         """
-        item = self._items[self._choose(tag, index)]
-        config = self._file(item.config, limit=DOCUMENT_LIMIT)
-        return ImageFiles(item.config, config, tuple(self._file(name) for name in item.layers))
+        if index is not None:
+            return self._at(index)
+        if tag is None:
+            found = self.images
+            choices = [(image.tags or (f"@{image.index}",))[0] for image in found]
+        else:
+            found = self._with_tag.get(tag, [])
+            choices = [f"@{image.index}" for image in found]
+        if not found:
+            raise SourceNotFound(self.members.archive.name, self._no_such_image(tag))
+        if len({image.identity for image in found}) > 1:
+            hint = "append :NAME:TAG, or :@N, where N counts from 0"
+            raise AmbiguousImage(self.members.archive.name, tuple(choices), hint)
+        return found[0]
 
-    # --- manifest.json ----------------------------------------------------------------------------
+    def own_tag(self, image: ArchiveImage) -> DockerReference | None:
+        """Return a tag that no other image of the archive has, or None."""
+        return next((name for name in image.names if len(self._with_tag[name]) == 1), None)
 
-    def _manifest_items(self) -> list[_ManifestItem]:
-        if MANIFEST not in self._members:
+    def close(self) -> None:
+        """Close the archive. May be called twice."""
+        self.members.archive.close()
+
+    # --- reading the lists ------------------------------------------------------------------------
+
+    def _read_images(self) -> list[ArchiveImage]:
+        members = self.members
+        if self.layout is Layout.OCI:
+            return [
+                ArchiveImage(index, image.names, image.descriptor)
+                for index, image in enumerate(oci_images(members))
+            ]
+        if MANIFEST not in members:
             raise self._not_a_docker_archive()
-        what = f"{MANIFEST} of {quote(self._archive.name)}"
-        member = self._file(MANIFEST, limit=MANIFEST_LIMIT)
-        raw = self._archive.read_at(member.offset, member.size)
-        document = decode_json_value(raw, what, limit=MANIFEST_LIMIT)
-        if not isinstance(document, list) or not document:
-            raise InvalidDocument(what, "$", "must be a list of at least one image")
         return [
-            structure(item, _ManifestItem, what, f"$[{index}]")
-            for index, item in enumerate(document)
+            ArchiveImage(index, item.repo_tags, item)
+            for index, item in enumerate(manifest_items(members))
         ]
 
     def _not_a_docker_archive(self) -> SourceError:
-        what = f"archive {quote(self._archive.name)}"
-        if "oci-layout" in self._members:
-            problem = "it is an OCI archive without manifest.json (unpack it and use oci:DIRECTORY)"
-            return UnsupportedImage(what, problem)
-        if "repositories" in self._members:
+        name = self.members.archive.name
+        if MARKER in self.members:
+            problem = "it is an OCI archive without manifest.json (read it with layout=oci)"
+            return UnsupportedImage(f"archive {quote(name)}", problem)
+        if REPOSITORIES in self.members:
             problem = (
                 "it comes from docker save before 1.10 and has no manifest.json "
                 "(load it into docker or podman, and save it again)"
             )
-            return UnsupportedImage(what, problem)
+            return UnsupportedImage(f"archive {quote(name)}", problem)
         problem = "it is no docker archive: it has no manifest.json"
-        return InvalidArchive(self._archive.name, MANIFEST, None, problem)
+        return InvalidArchive(name, MANIFEST, None, problem)
 
-    def _choose(self, tag: DockerReference | None, index: int | None) -> int:
-        name = self._archive.name
-        if index is not None:
-            if index >= len(self._items):
-                problem = f"it has no image @{index}, only {len(self._items)} (the first is @0)"
-                raise SourceNotFound(name, problem)
-            return index
-        if tag is None:
-            found = list(range(len(self._items)))
-            choices = [(item.repo_tags or (f"@{i}",))[0] for i, item in enumerate(self._items)]
-        else:
-            found = [i for i, item in enumerate(self._items) if _has_tag(item, tag)]
-            choices = [f"@{i}" for i in found]
-        if not found:
-            tags = ", ".join(quote(other) for other in self.tags[:_TAGS_SHOWN])
-            more = ", ..." if len(self.tags) > _TAGS_SHOWN else ""
-            raise SourceNotFound(name, f"it has no image {quote(tag)}; it has {tags}{more}")
-        if len({(self._items[i].config, self._items[i].layers) for i in found}) > 1:
-            hint = "append :NAME:TAG, or :@N, where N counts from 0"
-            raise AmbiguousImage(name, tuple(choices), hint)
-        return found[0]
+    # --- choosing ---------------------------------------------------------------------------------
 
-    # --- files ------------------------------------------------------------------------------------
+    @cached_property
+    def _with_tag(self) -> dict[DockerReference, list[ArchiveImage]]:
+        images: defaultdict[DockerReference, list[ArchiveImage]] = defaultdict(list)
+        for image in self.images:
+            for name in image.names:
+                images[name].append(image)
+        return dict(images)
 
-    def _file(self, name: str, *, limit: int | None = None) -> TarMember:
-        """Find the file that a name in `manifest.json` stands for; links are followed."""
-        path = clean_name(name)
-        member = None if _leads_out(path) else self._member(path, limit)
-        if member is None:
-            where = "outside of" if _leads_out(path) else "not in"
-            problem = f"{MANIFEST} names it, but it is {where} the archive"
-            raise InvalidArchive(self._archive.name, name, None, problem)
-        followed = {member.name}
-        while member.kind in LINKS:
-            target = self._target(member, limit)
-            if target.name in followed:
-                raise self._problem(member, "it is part of a cycle of links")
-            followed.add(target.name)
-            if len(followed) > _LINKS_LIMIT:
-                raise self._problem(member, f"a chain of more than {_LINKS_LIMIT} links")
-            member = target
-        if member.kind is not MemberKind.FILE:
-            raise self._problem(member, f"a file is needed, and it is {member.kind.value}")
-        return member
+    def _at(self, index: int) -> ArchiveImage:
+        if index < len(self.images):
+            return self.images[index]
+        problem = f"it has no image @{index}, only {len(self.images)} (the first is @0)"
+        raise SourceNotFound(self.members.archive.name, problem)
 
-    def _target(self, link: TarMember, limit: int | None) -> TarMember:
-        """Find what a link points to: a symbolic one from its folder, a hard one from the root."""
-        path = link.link
-        if link.kind is MemberKind.SYMLINK:
-            path = f"{link.name.rpartition('/')[0]}/{path}"
-        name = clean_name(path)
-        is_absolute = link.kind is MemberKind.SYMLINK and link.link.startswith("/")
-        if is_absolute or _leads_out(name):
-            problem = f"it is a link to {quote(link.link)}, outside of the archive"
-            raise self._problem(link, problem)
-        target = self._member(name, limit)
-        if target is None:
-            problem = f"it is a link to {quote(link.link)}, which is not in the archive"
-            raise self._problem(link, problem)
-        return target
-
-    def _member(self, name: str, limit: int | None) -> TarMember | None:
-        """Find a member. Readers differ in which of several with one name counts."""
-        members = self._members.get(name)
-        if members is None:
-            return None
-        first = members[0]
-        if limit is not None and any(member.size > limit for member in members):
-            raise TooLarge(f"member {quote(name)} of {quote(self._archive.name)}", limit)
-        for other in members[1:]:
-            if not self._are_equal(first, other):
-                raise self._problem(other, "another member has the same name and other content")
-        del members[1:]
-        return first
-
-    def _are_equal(self, first: TarMember, other: TarMember) -> bool:
-        if (first.kind, first.size, first.link) != (other.kind, other.size, other.link):
-            return False
-        read = self._archive.read_at
-        return all(
-            read(first.offset + start, min(CHUNK, first.size - start))
-            == read(other.offset + start, min(CHUNK, first.size - start))
-            for start in range(0, first.size, CHUNK)
-        )
-
-    def _problem(self, member: TarMember, problem: str) -> InvalidArchive:
-        return InvalidArchive(self._archive.name, member.name, member.header_offset, problem)
-
-
-def _has_tag(item: _ManifestItem, tag: DockerReference) -> bool:
-    return any(_normalised(text) == tag for text in item.repo_tags)
-
-
-def _normalised(tag: str) -> DockerReference | None:
-    """Read a tag as it is written; a malformed one is none, and names no image."""
-    try:
-        return DockerReference.parse(tag).tagged()
-    except InvalidReference:
-        return None
-
-
-def _leads_out(name: str) -> bool:
-    return name == ".." or name.startswith("../")
+    def _no_such_image(self, tag: DockerReference | None) -> str:
+        if not self.images:
+            return "it holds no image"
+        tags = ", ".join(quote(other) for other in self.tags[:_TAGS_SHOWN])
+        more = ", ..." if len(self.tags) > _TAGS_SHOWN else ""
+        return f"it has no image {quote(tag)}; it has {tags}{more}"

@@ -10,27 +10,32 @@ Source: containers-transports(5), "docker-archive".
 
 import os
 import re
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Final, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from imgcopy_core_stubs import (
+    CopyDemands,
     DockerReference,
+    ImageCollection,
     ImageDestination,
     ImageReference,
     ImageSource,
+    InvalidOption,
     InvalidReference,
     SourceNotFound,
+    StoredImages,
     options_or_default,
     quote,
 )
 from imgcopy_docker_archive._tag import parse_tag
-from imgcopy_docker_archive.archive import open_destination
+from imgcopy_docker_archive.archive import DockerArchive, open_destination
 from imgcopy_docker_archive.config import (
     DockerArchiveDestinationOptions,
     DockerArchiveSourceOptions,
+    Layout,
 )
 
 _PATH_AND_IMAGE: Final = re.compile(r"((?:\\[\\:]|[^:])*)(?::(.*))?", re.DOTALL)
@@ -83,13 +88,47 @@ class DockerArchiveReference(ImageReference):
         Raises:
             SourceError: The archive cannot be read.
         """
-        from imgcopy_docker_archive._archive_file import open_archive  # noqa: PLC0415  (see above)
-        from imgcopy_docker_archive.reader import ArchiveReader  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive.reader import open_reader  # noqa: PLC0415  (see above)
 
         options = options_or_default(DockerArchiveSourceOptions, options)
-        archive = open_archive(self.file, temporary_directory=options.temporary_directory)
-        with closing(archive):
-            return ArchiveReader(archive).tags
+        with open_reader(self.file, options) as reader:
+            return reader.tags
+
+    def names(self, options: object | None = None) -> Sequence[DockerReference]:
+        """Return the tag that this names, or all tags of the image that it means.
+
+        Of an archive that can be read only once, such as a pipe, only `open_images` knows more than
+        the tag that is named here.
+
+        Raises:
+            SourceError: The archive has to be read, and cannot be; or there is no such image.
+        """
+        from imgcopy_docker_archive._archive_file import is_read_once  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive.reader import open_reader  # noqa: PLC0415  (see above)
+
+        options = options_or_default(DockerArchiveSourceOptions, options)
+        if self.docker_reference is not None:
+            return [self.docker_reference]
+        if is_read_once(self.file):
+            return []
+        with open_reader(self.file, options) as reader:
+            return reader.choose(index=self.index).names
+
+    def open_images(self, options: object | None = None) -> StoredImages:
+        """Open all images of the archive, or the one that this names; the caller closes them.
+
+        The archive is opened and walked once. What is returned knows each image's names, and reads
+        the images from the one open file.
+
+        Raises:
+            SourceError: The archive is missing, cannot be read, or is invalid; or it holds no
+                image, or not the one that this names.
+        """
+        from imgcopy_docker_archive._stored_images import ArchiveImages  # noqa: PLC0415 (see above)
+
+        options = options_or_default(DockerArchiveSourceOptions, options)
+        with self._hint_at_colons():
+            return ArchiveImages(self, options)
 
     def open_source(self, options: object | None = None) -> ImageSource:
         """Open the image for reading; the caller closes what is returned.
@@ -97,15 +136,11 @@ class DockerArchiveReference(ImageReference):
         Raises:
             SourceError: The archive or the image is missing, cannot be read, or is invalid.
         """
-        from imgcopy_docker_archive.source import open_source  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive._stored_images import open_source  # noqa: PLC0415  (see above)
 
         options = options_or_default(DockerArchiveSourceOptions, options)
-        try:
+        with self._hint_at_colons():
             return open_source(self.file, self.docker_reference, self.index, options)
-        except SourceNotFound as error:
-            if self.docker_reference and self.path and not os.path.exists(self.path):
-                raise SourceNotFound(self.path, f"{error.problem} {_COLON_HINT}") from None
-            raise
 
     def open_destination(self, options: object | None = None) -> ImageDestination:
         """Prepare to write an archive of one image; the caller closes what is returned.
@@ -120,11 +155,53 @@ class DockerArchiveReference(ImageReference):
             raise InvalidReference(str(self), problem)
         return open_destination(self.file, self.docker_reference, options)
 
+    def open_collection(self, options: object | None = None) -> ImageCollection:
+        """Prepare to write an archive of several images; the caller closes what is returned.
+
+        Raises:
+            InvalidReference: It names an image.
+            InvalidOption: There are additional tags, which would be for just one of them.
+            DestinationError: Nothing can be written there.
+        """
+        options = options_or_default(DockerArchiveDestinationOptions, options)
+        if self.index is not None or self.docker_reference is not None:
+            problem = "it names one image, and several go there; they keep the names that they have"
+            raise InvalidReference(str(self), problem)
+        if options.additional_tags:
+            problem = "several images are copied, which keep the names that they have"
+            raise InvalidOption("additional_tags", problem)
+        return DockerArchive(self.file, options)
+
+    def fitted_options(self, options: object | None, demands: CopyDemands) -> object | None:
+        """Choose the `oci` layout where nothing else keeps digests, or holds an index.
+
+        Raises:
+            InvalidOption: The options ask for the `docker` layout, which cannot do that.
+        """
+        options = options_or_default(DockerArchiveDestinationOptions, options)
+        if not (demands.preserve_digests or demands.indexes):
+            return options
+        if options.layout is Layout.DOCKER:
+            wanted = "keep digests" if demands.preserve_digests else "hold an index"
+            problem = f"the docker layout cannot {wanted} (leave it out, and it will be oci)"
+            raise InvalidOption("layout", problem)
+        return evolve(options, layout=Layout.OCI)
+
     def __str__(self) -> str:
         path = self.file.replace("\\", "\\\\").replace(":", "\\:")
         if self.index is not None:
             return f"{path}:@{self.index}"
         return f"{path}:{self.docker_reference}" if self.docker_reference else path
+
+    @contextmanager
+    def _hint_at_colons(self) -> Iterator[None]:
+        """Where a file is missing, say that its path may have been cut at a colon."""
+        try:
+            yield
+        except SourceNotFound as error:
+            if self.docker_reference and self.path and not os.path.exists(self.path):
+                raise SourceNotFound(self.path, f"{error.problem} {_COLON_HINT}") from None
+            raise
 
 
 def _parse_index(text: str, image: str) -> int:

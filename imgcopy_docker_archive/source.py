@@ -1,13 +1,13 @@
-"""`ImageSource` over a docker archive.
+"""`ImageSource` over an archive of the `docker` layout.
 
-An archive has no manifest that carries a digest. It gets the Docker schema 2 manifest that
+Such an archive has no manifest that carries a digest. It gets the Docker schema 2 manifest that
 containers/image makes too: the layers are named by their diff IDs, which the config has, and are
 given decompressed.
 """
 
 import io
 import re
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Final
 
 from imgcopy_core_stubs import (
@@ -18,7 +18,6 @@ from imgcopy_core_stubs import (
     DecompressedStream,
     Digest,
     DigestMismatch,
-    DockerReference,
     ImageConfig,
     ImageSource,
     InvalidArchive,
@@ -33,11 +32,10 @@ from imgcopy_core_stubs import (
     quote,
     sniff,
 )
-from imgcopy_docker_archive._archive_file import ArchiveFile, open_archive
+from imgcopy_docker_archive._archive_file import ArchiveFile
+from imgcopy_docker_archive._docker_images import ImageFiles
 from imgcopy_docker_archive._tar_walk import TarMember
-from imgcopy_docker_archive.config import DockerArchiveSourceOptions
 from imgcopy_docker_archive.format import BLOCK, MANIFEST
-from imgcopy_docker_archive.reader import ArchiveReader, ImageFiles
 
 _CAPABILITIES: Final = SourceCapabilities(parallel_blobs=True)
 
@@ -46,11 +44,12 @@ _DIGEST_IN_NAME: Final = re.compile(r"(?:.*/)?(?:sha256[:/])?([0-9a-f]{64})(?:\.
 
 
 class DockerArchiveSource(ImageSource):
-    """One image of an archive.
+    """One image of an archive, as `manifest.json` lists it.
 
     Args:
-        archive: The archive's plain bytes; owned from now on.
+        archive: The archive's plain bytes.
         files: Where in it the image's parts are.
+        owned: Whether the archive is closed with this source.
 
     Raises:
         InvalidDocument: The config breaks its format, or does not have as many diff IDs as the
@@ -59,8 +58,9 @@ class DockerArchiveSource(ImageSource):
         InvalidArchive: One file is named as two different layers.
     """
 
-    def __init__(self, archive: ArchiveFile, files: ImageFiles) -> None:
+    def __init__(self, archive: ArchiveFile, files: ImageFiles, *, owned: bool = True) -> None:
         self._archive = archive
+        self._owned = owned
         self._config = _read_config(archive, files)
         self._layers = _layers(archive, files, self._config)
         self._manifest: RawManifest | None = None
@@ -105,8 +105,9 @@ class DockerArchiveSource(ImageSource):
         return DecompressedStream(stream, compression, what)
 
     def close(self) -> None:
-        """Close the archive. May be called twice."""
-        self._archive.close()
+        """Close the archive, if it is this source's own. May be called twice."""
+        if self._owned:
+            self._archive.close()
 
     def _manifest_bytes(self) -> bytes:
         sizes = {diff_id: self._decompressed_size(diff_id) for diff_id in self._layers}
@@ -132,32 +133,6 @@ class DockerArchiveSource(ImageSource):
 
     def _compression(self, layer: TarMember) -> Compression:
         return sniff(self._archive.read_at(layer.offset, min(BLOCK, layer.size)))
-
-
-def open_source(
-    path: str,
-    tag: DockerReference | None,
-    index: int | None,
-    options: DockerArchiveSourceOptions,
-) -> DockerArchiveSource:
-    """Open an image of the archive at `path`; the caller closes it.
-
-    Args:
-        path: The file, or `-` for standard input.
-        tag: The image's name and tag, or None.
-        index: Its place in the archive, from 0, or None. With neither it is the only image.
-        options: How to read the archive.
-
-    Raises:
-        SourceError: The archive or the image is missing, cannot be read, or is invalid.
-    """
-    with ExitStack() as stack:
-        archive = open_archive(path, temporary_directory=options.temporary_directory)
-        stack.callback(archive.close)
-        # The reader, which knows all members, is dropped again; an image needs a few of them.
-        source = DockerArchiveSource(archive, ArchiveReader(archive).image(tag, index))
-        stack.pop_all()
-        return source
 
 
 def _read_config(archive: ArchiveFile, files: ImageFiles) -> ImageConfig:

@@ -1,25 +1,24 @@
 """An archive of the `docker` layout, written member by member; one image or several."""
 
 from collections.abc import Sequence
-from typing import BinaryIO, Final
-
-from attrs import evolve
+from typing import TYPE_CHECKING, BinaryIO
 
 from imgcopy_core_stubs import (
-    CHUNK,
     BlobInfo,
     ByteStream,
     Digest,
     DockerReference,
     ImageConfig,
     UnsupportedByDestination,
-    VerifyingStream,
     media_types,
 )
 from imgcopy_docker_archive import format as layout
+from imgcopy_docker_archive._blobs import BlobMembers
+from imgcopy_docker_archive._image_list import ImageList, tags_of
 from imgcopy_docker_archive._tar_write import TarWriter
 
-_ALGORITHM: Final = "sha256"
+if TYPE_CHECKING:  # loaded when it is used
+    from imgcopy_docker_archive._old_archive import OldArchive
 
 
 class ArchiveWriter:
@@ -32,20 +31,37 @@ class ArchiveWriter:
         file: Where to write, from its present position on.
         name: What the file is called in error messages.
         temporary_directory: Where a layer is kept on its way into a pipe; None: the system's place.
+        v1_folders: Whether to write what was the format before Docker 1.10, too: a folder with a
+            symlink for each layer, and `repositories`.
     """
 
     def __init__(
-        self, file: BinaryIO, name: str = "archive", *, temporary_directory: str | None = None
+        self,
+        file: BinaryIO,
+        name: str = "archive",
+        *,
+        temporary_directory: str | None = None,
+        v1_folders: bool = True,
     ) -> None:
         self._name = name
         self._tar = TarWriter(file, name, temporary_directory=temporary_directory)
-        self._layers: dict[Digest, int] = {}  # sizes by diff ID
+        self._layers = BlobMembers(self._tar, name, layout.layer_path)  # by diff ID
+        self._images = ImageList()
+        self._has_v1_folders = v1_folders
         self._v1_folders: dict[str, bytes] = {}  # their `json` by id
-        self._images: dict[Digest, layout.ManifestItem] = {}  # by config, the first added first
-        self._tag_owners: dict[DockerReference, Digest] = {}  # the config of each tag's image
-        self._top_folders: dict[DockerReference, str] = {}  # ids; only of images with layers
-        self._incomplete: list[Digest] = []  # the layers put since the last `add_image`
-        self._complete_position = 0
+        self._top_folders: dict[str, str] = {}  # by config, of images with layers
+
+    def resume(self, old: "OldArchive") -> None:
+        """Take over an archive's members, before anything else is written.
+
+        Args:
+            old: An archive of the same layout. The caller closes it, after this writer's last call.
+        """
+        self._tar.take_over(old.file, old.contents.kept)
+        self._layers.resume(old.contents.blobs)
+        self._images = ImageList(old.contents.items)
+        self._v1_folders = dict(old.contents.v1_folders)
+        self._top_folders = dict(old.contents.top_folders)
 
     @property
     def parallel(self) -> bool:
@@ -54,7 +70,7 @@ class ArchiveWriter:
 
     def layer(self, diff_id: Digest) -> BlobInfo | None:
         """Return the layer with this diff ID if it is in the archive, or None."""
-        size = self._layers.get(diff_id)
+        size = self._layers.size(diff_id)
         return None if size is None else BlobInfo(diff_id, size, media_types.DOCKER_LAYER)
 
     def put_layer(self, stream: ByteStream, info: BlobInfo) -> BlobInfo:
@@ -69,18 +85,7 @@ class ArchiveWriter:
             DestinationWriteFailed: The operating system reported an error.
             SourceError: From the stream. Nothing of the layer stays (in a pipe: nothing follows).
         """
-        if info.digest is not None and info.digest.algorithm != _ALGORITHM:
-            problem = f"the diff ID {info.digest} is unsupported, layers are named by their SHA-256"
-            raise UnsupportedByDestination(self._name, problem)
-        known = info.digest
-        if known is not None and known in self._layers:
-            return evolve(info, size=_read_to_the_end(stream))
-        if known is not None:
-            size = self._tar.add_stream(stream, info.size, lambda: layout.layer_path(known))
-            return self._remember(evolve(info, size=size))
-        hashing = VerifyingStream(stream, f"a layer for {self._name}", size=info.size)
-        size = self._tar.add_stream(hashing, None, lambda: self._name_if_new(hashing.digest))
-        return self._remember(evolve(info, digest=hashing.digest, size=size))
+        return self._layers.put(stream, info)
 
     def add_image(self, config: ImageConfig, tags: Sequence[DockerReference]) -> None:
         """Write an image's config and v1 folders, and list it under its tags.
@@ -95,63 +100,46 @@ class ArchiveWriter:
         for diff_id in config.diff_ids:
             if diff_id not in self._layers:
                 raise UnsupportedByDestination(self._name, f"the layer {diff_id} was not put")
-        if config.digest not in self._images:
-            self._tar.add(layout.config_path(config.digest), config.raw)
+        path = layout.config_path(config.digest)
+        if path not in self._images:
+            self._tar.add(path, config.raw)
+        if self._has_v1_folders:
+            self._add_v1_folders(path, config)
+        self._images.add(path, [layout.layer_path(diff_id) for diff_id in config.diff_ids], tags)
+        self._layers.complete()
+
+    def drop_incomplete_image(self) -> None:
+        """Forget, and on a seekable file cut off, what was put since the last `add_image`."""
+        self._layers.drop_incomplete()
+
+    def finish(self) -> None:
+        """Write `repositories`, `manifest.json` and the end of the archive; flush the file.
+
+        Raises:
+            UnsupportedByDestination: There are so many images that no reader takes the list.
+            DestinationWriteFailed: The operating system reported an error.
+        """
+        manifest = self._images.document(self._name)
+        if self._has_v1_folders and any(item.layers for item in self._images):
+            document = layout.repositories_document(
+                {
+                    tag: self._top_folders[item.config]
+                    for item in self._images
+                    for tag in tags_of(item)
+                    if item.config in self._top_folders
+                }
+            )
+            self._tar.add(layout.REPOSITORIES, document)
+        self._tar.add(layout.MANIFEST, manifest)
+        self._tar.finish()
+
+    def _add_v1_folders(self, path: str, config: ImageConfig) -> None:
         folders = layout.v1_folders(config.diff_ids, config.raw, self._v1_folders)
         new_folders = [folder for folder in folders if folder.id not in self._v1_folders]
         for folder in new_folders:
             self._tar.add_symlink(f"{folder.id}/layer.tar", folder.layer_link)
             self._tar.add(f"{folder.id}/VERSION", layout.V1_VERSION)
             self._tar.add(f"{folder.id}/json", folder.json)
-        self._v1_folders.update((folder.id, folder.json) for folder in new_folders)
-        self._tag(config, tags, folders[-1].id if folders else None)
-        self._incomplete.clear()
-        self._complete_position = self._tar.position
-
-    def drop_incomplete_image(self) -> None:
-        """Forget, and on a seekable file cut off, what was put since the last `add_image`."""
-        if self._tar.rewind(self._complete_position):
-            for diff_id in self._incomplete:
-                del self._layers[diff_id]
-            self._incomplete.clear()
-
-    def finish(self) -> None:
-        """Write `repositories`, `manifest.json` and the end of the archive; flush the file."""
-        images = self._images.values()
-        if any(image.layers for image in images):
-            document = layout.repositories_document(self._top_folders)
-            self._tar.add(layout.REPOSITORIES, document)
-        self._tar.add(layout.MANIFEST, layout.manifest_document(images))
-        self._tar.finish()
-
-    def _name_if_new(self, diff_id: Digest) -> str | None:
-        return None if diff_id in self._layers else layout.layer_path(diff_id)
-
-    def _remember(self, layer: BlobInfo) -> BlobInfo:
-        if layer.digest is not None and layer.size is not None and layer.digest not in self._layers:
-            self._layers[layer.digest] = layer.size
-            self._incomplete.append(layer.digest)
-        return layer
-
-    def _tag(
-        self, config: ImageConfig, tags: Sequence[DockerReference], top_folder: str | None
-    ) -> None:
-        image = self._images.get(config.digest)
-        if image is None:
-            image = layout.ManifestItem(config.digest, (), config.diff_ids)
-        for tag in tags:
-            owner = self._images.get(self._tag_owners.get(tag, config.digest))
-            if owner is not None and owner.config != config.digest:
-                kept = tuple(other for other in owner.repo_tags if other != tag)
-                self._images[owner.config] = evolve(owner, repo_tags=kept)
-            self._tag_owners[tag] = config.digest
-            self._top_folders.pop(tag, None)
-            if top_folder is not None:
-                self._top_folders[tag] = top_folder
-        repo_tags = tuple(dict.fromkeys([*image.repo_tags, *tags]))
-        self._images[config.digest] = evolve(image, repo_tags=repo_tags)
-
-
-def _read_to_the_end(stream: ByteStream) -> int:
-    """Let a stream verify what is not needed, and return its size in bytes."""
-    return sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK), b""))
+        self._v1_folders |= {folder.id: folder.json for folder in new_folders}
+        if folders:
+            self._top_folders[path] = folders[-1].id

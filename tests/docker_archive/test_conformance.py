@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from imgcopy_core_stubs.conformance import ConformanceSuite, DestinationSuite, Place
 from imgcopy_core_stubs.conformance.__main__ import main
 from imgcopy_core_stubs.conformance.formats import docker_archive
-from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing
+from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing, Layout
 from imgcopy_docker_archive.transport import DockerArchiveTransport
 
 
@@ -31,6 +31,18 @@ class TestDockerArchiveThatReplaces(DestinationSuite):
             docker_archive.new_reference,
             docker_archive.stored,
             destination_options=options,
+        )
+
+
+class TestOciLayout(ConformanceSuite):
+    @pytest.fixture
+    def place(self) -> Place:
+        return Place(
+            DockerArchiveTransport(),
+            docker_archive.new_reference,
+            docker_archive.stored,
+            malformed=("", ":app"),
+            destination_options=DockerArchiveDestinationOptions(layout=Layout.OCI),
         )
 
 

@@ -100,7 +100,7 @@ def test_repositories_are_sorted_by_name_and_tag() -> None:
 
 
 def test_an_untagged_image_without_layers() -> None:
-    item = layout.ManifestItem(config=A, repo_tags=(), layers=())
+    item = layout.ManifestItem(config=layout.config_path(A), repo_tags=(), layers=())
     assert layout.manifest_document([item]) == (
         b'[{"Config":"%s.json","RepoTags":[],"Layers":null}]' % (b"a" * 64)
     )

@@ -4,6 +4,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -18,7 +19,10 @@ from imgcopy_core_stubs import (
     UnsupportedImage,
 )
 from imgcopy_docker_archive._archive_file import ArchiveFile
-from imgcopy_docker_archive.reader import ArchiveReader, ImageFiles
+from imgcopy_docker_archive._docker_images import ImageFiles, image_files
+from imgcopy_docker_archive.config import Layout
+from imgcopy_docker_archive.format import ManifestItem
+from imgcopy_docker_archive.reader import ArchiveReader
 
 from .archives import config_file, item, layer_files, manifest_json, parts
 from .images import Image, make_image
@@ -26,7 +30,12 @@ from .tars import altered, extended, file, hard_link, header, pax_record, symlin
 
 MIB = 1024 * 1024
 
-Open = Callable[[bytes], ArchiveReader]
+
+class Open(Protocol):
+    """Opens an archive of the given bytes."""
+
+    def __call__(self, data: bytes, layout: Layout | None = None, /) -> ArchiveReader: ...
+
 
 OTHER = make_image(b"other layer", os="linux", architecture="arm64")
 
@@ -36,14 +45,23 @@ def opened(tmp_path: Path) -> Iterator[Open]:
     """Opens an archive of the given bytes."""
     with ExitStack() as stack:
 
-        def open_bytes(data: bytes) -> ArchiveReader:
+        def open_bytes(data: bytes, layout: Layout | None = None, /) -> ArchiveReader:
             path = tmp_path / "a.tar"
             path.write_bytes(data)
             archive = ArchiveFile(path.open("rb"), "a.tar")
             stack.callback(archive.close)
-            return ArchiveReader(archive)
+            return ArchiveReader(archive, layout)
 
         yield open_bytes
+
+
+def found(
+    reader: ArchiveReader, tag: DockerReference | None = None, index: int | None = None
+) -> ImageFiles:
+    """The files of an image of the docker layout."""
+    item = reader.choose(tag, index).content
+    assert isinstance(item, ManifestItem)
+    return image_files(reader.members, item)
 
 
 def layers_in(data: bytes, files: ImageFiles) -> list[bytes]:
@@ -52,7 +70,7 @@ def layers_in(data: bytes, files: ImageFiles) -> list[bytes]:
 
 def refusal(opened: Open, data: bytes) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        opened(data).image()
+        found(opened(data))
     return caught.value
 
 
@@ -92,23 +110,23 @@ def test_tags_as_they_are_written(three: ArchiveReader) -> None:
     ],
 )
 def test_an_image_by_its_tag(three: ArchiveReader, tag: str, index: int) -> None:
-    assert three.image(DockerReference.parse(tag)) == three.image(index=index)
+    assert found(three, DockerReference.parse(tag)) == found(three, index=index)
 
 
 def test_images_by_index_differ(three: ArchiveReader) -> None:
-    assert len({three.image(index=index) for index in range(3)}) == 3
+    assert len({found(three, index=index) for index in range(3)}) == 3
 
 
 def test_a_tag_without_a_tag_is_latest(opened: Open, image: Image) -> None:
     reader = opened(
         tar(parts(image), parts(OTHER), manifest_json(item(image, ["app"]), item(OTHER)))
     )
-    assert reader.image(DockerReference.parse("app:latest")) == reader.image(index=0)
+    assert found(reader, DockerReference.parse("app:latest")) == found(reader, index=0)
 
 
 def test_no_choice_among_several(three: ArchiveReader) -> None:
     with pytest.raises(AmbiguousImage) as caught:
-        three.image()
+        found(three)
     assert caught.value.choices == (
         "docker.io/library/app:1",
         "registry.example:5000/team/app:1",
@@ -119,40 +137,40 @@ def test_no_choice_among_several(three: ArchiveReader) -> None:
 @pytest.mark.parametrize("tag", ["app:3", "team/app:1", "other.example/team/app:1"])
 def test_no_such_tag(three: ArchiveReader, tag: str) -> None:
     with pytest.raises(SourceNotFound, match="app:2"):
-        three.image(DockerReference.parse(tag))
+        found(three, DockerReference.parse(tag))
 
 
 def test_no_such_index(three: ArchiveReader) -> None:
     with pytest.raises(SourceNotFound, match="no image @3, only 3"):
-        three.image(index=3)
+        found(three, index=3)
 
 
 def test_one_tag_on_two_images(opened: Open, image: Image) -> None:
     items = [item(image, ["app:1"]), item(OTHER, ["docker.io/library/app:1"])]
     reader = opened(tar(parts(image), parts(OTHER), manifest_json(*items)))
     with pytest.raises(AmbiguousImage) as caught:
-        reader.image(DockerReference.parse("app:1"))
+        found(reader, DockerReference.parse("app:1"))
     assert caught.value.choices == ("@0", "@1")
 
 
 def test_one_image_listed_twice(opened: Open, image: Image) -> None:
     items = [item(image, ["app:1"]), item(image, ["app:2"])]
     reader = opened(tar(parts(image), manifest_json(*items)))
-    assert reader.image() == reader.image(DockerReference.parse("app:2")) == reader.image(index=0)
+    assert found(reader) == found(reader, DockerReference.parse("app:2")) == found(reader, index=0)
 
 
 def test_a_malformed_tag_is_listed_and_names_nothing(opened: Open, image: Image) -> None:
     tags = ["App:1", "", "app@sha256:abc", "app:1"]
     reader = opened(tar(parts(image), manifest_json(item(image, tags))))
     assert reader.tags == tags
-    assert reader.image(DockerReference.parse("app:1")) == reader.image()
+    assert found(reader, DockerReference.parse("app:1")) == found(reader)
 
 
 @pytest.mark.parametrize("tags", [None, []])
 def test_untagged(opened: Open, image: Image, tags: list[str] | None) -> None:
     reader = opened(tar(parts(image), manifest_json(item(image, tags))))
     assert reader.tags == ["@0"]
-    assert reader.image() == reader.image(index=0)
+    assert found(reader) == found(reader, index=0)
 
 
 # --- archives of other tools ----------------------------------------------------------------------
@@ -234,8 +252,8 @@ def test_archives_of_other_tools(
     opened: Open, image: Image, make: Callable[[Image], bytes]
 ) -> None:
     data = make(image)
-    reader = opened(data)
-    files = reader.image()
+    reader = opened(data, Layout.DOCKER)
+    files = found(reader)
     assert reader.tags == ["app:1"]
     assert layers_in(data, files) == [*image.layers, image.layers[0]]
     assert data[files.config.offset :][: files.config.size] == image.config
@@ -245,24 +263,24 @@ def test_archives_of_other_tools(
 def test_no_layers(opened: Open, layers: list[str] | None) -> None:
     image = make_image()
     entry = {"Config": "c", "RepoTags": None, "Layers": layers}
-    assert opened(tar(config_file(image, "c"), manifest_json(entry))).image().layers == ()
+    assert found(opened(tar(config_file(image, "c"), manifest_json(entry)))).layers == ()
 
 
 def test_equal_members_of_the_same_name(opened: Open, image: Image) -> None:
     data = tar(parts(image), parts(image), manifest_json(item(image)), manifest_json(item(image)))
-    assert layers_in(data, opened(data).image()) == list(image.layers)
+    assert layers_in(data, found(opened(data))) == list(image.layers)
 
 
 def test_equal_links_of_the_same_name(opened: Open, image: Image) -> None:
     link = symlink("l", f"{image.layer_hexes[0]}.tar")
     entry = item(image, layers=["l", f"{image.layer_hexes[1]}.tar"])
     data = tar(parts(image), link, link, manifest_json(entry))
-    assert layers_in(data, opened(data).image()) == list(image.layers)
+    assert layers_in(data, found(opened(data))) == list(image.layers)
 
 
 def test_different_members_that_are_not_needed(opened: Open, image: Image) -> None:
     data = tar(file("x", b"1"), file("x", b"2"), parts(image), manifest_json(item(image)))
-    assert layers_in(data, opened(data).image()) == list(image.layers)
+    assert layers_in(data, found(opened(data))) == list(image.layers)
 
 
 # --- refusals: manifest.json ----------------------------------------------------------------------
@@ -305,7 +323,7 @@ def test_manifest_json_up_to_1_mib(opened: Open, image: Image, size: int) -> Non
     document = json.dumps([item(image)]).encode().ljust(size)
     data = tar(parts(image), file("manifest.json", document))
     if size == MIB:
-        assert layers_in(data, opened(data).image()) == list(image.layers)
+        assert layers_in(data, found(opened(data))) == list(image.layers)
     else:
         assert isinstance(refusal(opened, data), TooLarge)
 
@@ -314,7 +332,7 @@ def test_manifest_json_up_to_1_mib(opened: Open, image: Image, size: int) -> Non
 def test_a_config_up_to_4_mib(opened: Open, size: int) -> None:
     data = tar(file("c", bytes(size)), manifest_json({"Config": "c"}))
     if size == 4 * MIB:
-        assert opened(data).image().config.size == size
+        assert found(opened(data)).config.size == size
     else:
         assert isinstance(refusal(opened, data), TooLarge)
 
@@ -334,10 +352,19 @@ def test_an_archive_of_docker_before_1_10(opened: Open) -> None:
     assert "before 1.10" in str(error)
 
 
-def test_an_oci_archive(opened: Open) -> None:
-    error = refusal(opened, tar(file("oci-layout", b"{}"), file("index.json", b"{}")))
-    assert isinstance(error, UnsupportedImage)
-    assert "oci:" in str(error)
+def test_an_oci_archive_that_is_no_docker_archive(opened: Open) -> None:
+    with pytest.raises(UnsupportedImage) as caught:
+        opened(tar(file("oci-layout", b"{}"), file("index.json", b"{}")), Layout.DOCKER)
+    assert str(caught.value) == (
+        'archive "a.tar" is unsupported: '
+        "it is an OCI archive without manifest.json (read it with layout=oci)"
+    )
+
+
+def test_a_docker_archive_that_is_no_oci_archive(opened: Open, image: Image) -> None:
+    with pytest.raises(InvalidArchive) as caught:
+        opened(tar(parts(image), manifest_json(item(image))), Layout.OCI)
+    assert (caught.value.member, caught.value.offset) == ("oci-layout", None)
 
 
 # --- refusals: files ------------------------------------------------------------------------------
@@ -448,7 +475,7 @@ def test_large_members_of_the_same_name(opened: Open, equal: bool) -> None:
         manifest_json(item(image, layers=["l"])),
     )
     if equal:
-        assert opened(data).image().layers[0].size == len(large) + 1
+        assert found(opened(data)).layers[0].size == len(large) + 1
     else:
         assert "other content" in str(refusal(opened, data))
 
@@ -463,4 +490,4 @@ def test_a_document_of_a_tebibyte_is_not_read(tmp_path: Path, name: str) -> None
         sparse.write(tar(manifest_json({"Config": "c"})))
         archive = ArchiveFile(sparse, "a.tar")
         with pytest.raises(TooLarge):
-            ArchiveReader(archive).image()
+            found(ArchiveReader(archive))

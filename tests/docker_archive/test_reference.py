@@ -9,6 +9,7 @@ from imgcopy_core_stubs import (
     BlobInfo,
     DestinationExists,
     DockerReference,
+    InvalidArchive,
     InvalidReference,
     SourceNotFound,
     SourceReadFailed,
@@ -17,6 +18,7 @@ from imgcopy_docker_archive import (
     DockerArchiveDestinationOptions,
     DockerArchiveSourceOptions,
 )
+from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.reference import DockerArchiveReference
 
 from .archives import item, manifest_json, parts
@@ -161,6 +163,31 @@ def test_all_tags_whatever_is_chosen(archive: Path, choice: str) -> None:
     assert parse(escaped(archive) + choice).tags() == ["app:1", "app:2"]
 
 
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ("", ["docker.io/library/app:1", "docker.io/library/app:2"]),
+        (":@0", ["docker.io/library/app:1", "docker.io/library/app:2"]),
+        (":app:2", ["docker.io/library/app:2"]),
+        (":new", ["docker.io/library/new:latest"]),
+    ],
+)
+def test_the_names_of_what_is_meant(archive: Path, choice: str, names: list[str]) -> None:
+    assert list(map(str, parse(escaped(archive) + choice).names())) == names
+
+
+def test_the_names_of_an_image_that_is_not_there(archive: Path) -> None:
+    with pytest.raises(SourceNotFound):
+        parse(escaped(archive) + ":@7").names()
+    archive.unlink()
+    with pytest.raises(SourceNotFound):
+        parse(escaped(archive)).names()
+
+
+def test_standard_input_is_not_read_for_names() -> None:
+    assert parse("-").names() == []
+
+
 def test_options_reach_the_source(archive: Path) -> None:
     archive.write_bytes(gzip.compress(archive.read_bytes()))
     reference = parse(escaped(archive))
@@ -170,6 +197,16 @@ def test_options_reach_the_source(archive: Path) -> None:
         reference.open_source(options)
     with pytest.raises(SourceReadFailed, match="/nowhere"):
         reference.tags(options)
+    with pytest.raises(SourceReadFailed, match="/nowhere"):
+        reference.names(options)
+
+
+def test_the_layout_reaches_the_source(archive: Path) -> None:
+    options = DockerArchiveSourceOptions(layout=Layout.OCI)
+    reference = parse(escaped(archive))
+    for read in (reference.open_source, reference.open_images, reference.tags, reference.names):
+        with pytest.raises(InvalidArchive, match="it has no oci-layout"):
+            read(options)
 
 
 def test_a_missing_archive(tmp_path: Path) -> None:

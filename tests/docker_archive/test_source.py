@@ -14,6 +14,7 @@ from imgcopy_core_stubs import (
     DigestMismatch,
     DockerReference,
     ImageManifest,
+    ImageSource,
     InvalidArchive,
     InvalidDocument,
     SourceError,
@@ -22,7 +23,8 @@ from imgcopy_core_stubs import (
     parse_manifest,
 )
 from imgcopy_docker_archive import DockerArchiveSourceOptions
-from imgcopy_docker_archive.source import DockerArchiveSource, open_source
+from imgcopy_docker_archive._stored_images import open_source
+from imgcopy_docker_archive.source import DockerArchiveSource
 
 from .archives import config_file, item, layer_files, manifest_json, parts
 from .compressed import COMPRESSORS
@@ -41,7 +43,9 @@ def path(tmp_path: Path) -> Path:
 def opened(path: Path, data: bytes, tag: str | None = None) -> DockerArchiveSource:
     path.write_bytes(data)
     reference = None if tag is None else DockerReference.parse(tag)
-    return open_source(str(path), reference, None, OPTIONS)
+    source = open_source(str(path), reference, None, OPTIONS)
+    assert isinstance(source, DockerArchiveSource)
+    return source
 
 
 def refusal(path: Path, data: bytes) -> SourceError:
@@ -50,7 +54,7 @@ def refusal(path: Path, data: bytes) -> SourceError:
     return caught.value
 
 
-def read(source: DockerArchiveSource, digest: Digest, size: int = 100_000) -> bytes:
+def read(source: ImageSource, digest: Digest, size: int = 100_000) -> bytes:
     stream = source.blob(BlobInfo(digest))
     try:
         return b"".join(iter(lambda: stream.read(size), b""))
@@ -79,7 +83,7 @@ def schema2(image: Image) -> dict[str, object]:
     }
 
 
-def check(source: DockerArchiveSource, image: Image) -> None:
+def check(source: ImageSource, image: Image) -> None:
     """Hold all that a source gives against the image that it was made from."""
     manifest = source.manifest()
     assert manifest.raw == json.dumps(schema2(image), separators=(",", ":")).encode()
@@ -112,8 +116,8 @@ def test_one_of_several_images(path: Path, image: Image) -> None:
     for tag, expected in (("app:1", image), ("app:2", other)):
         with opened(path, data, tag) as source:
             check(source, expected)
-    with open_source(str(path), None, 1, OPTIONS) as source:
-        check(source, other)
+    with open_source(str(path), None, 1, OPTIONS) as by_index:
+        check(by_index, other)
 
 
 def test_a_layer_of_several_chunks(path: Path) -> None:

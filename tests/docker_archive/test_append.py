@@ -1,0 +1,428 @@
+"""Archives that images are appended to: what they hold, held against a model."""
+
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imgcopy_core_stubs import (
+    CopyOptions,
+    ImageReference,
+    InvalidDestination,
+    InvalidOption,
+    copy_image,
+)
+from imgcopy_core_stubs.transports.oci import OciTransport
+from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions, Existing
+from imgcopy_docker_archive.config import Layout
+from imgcopy_docker_archive.transport import DockerArchiveTransport
+
+from . import expected_archive
+from .source_layouts import SourceLayout
+
+LAYERS = [bytes([number]) * (300 * number + 1) for number in range(4)]
+IMAGES: list[tuple[int, ...]] = [(0, 1), (0, 1, 2), (3,), (), (0, 1)]
+TAGS = ["app:1", "app:2", "example.org/b:1"]
+FULL = {"app:1": "docker.io/library/app:1", "app:2": "docker.io/library/app:2"}
+
+
+def appending(**more: Any) -> DockerArchiveDestinationOptions:
+    return DockerArchiveDestinationOptions(existing=Existing.APPEND, **more)
+
+
+def target(path: Path, tag: str = "") -> ImageReference:
+    return DockerArchiveTransport().parse_reference(f"{path}:{tag}" if tag else str(path))
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ImageReference]:
+    """A reference to each of `IMAGES`; the last has another config on the first one's layers."""
+    layout = SourceLayout(tmp_path_factory.mktemp("source") / "layout")
+    return [
+        OciTransport().parse_reference(
+            layout.add(
+                layout.manifest(*(LAYERS[n] for n in layers), author=str(number)), f"i{number}"
+            )
+        )
+        for number, layers in enumerate(IMAGES)
+    ]
+
+
+def manifest_bytes(source: ImageReference) -> bytes:
+    with source.open_source() as opened:
+        return opened.manifest().raw
+
+
+class Model:
+    """What an archive holds after any number of copies: images in order, and who has each tag."""
+
+    def __init__(self) -> None:
+        self.images: dict[int, list[str]] = {}
+
+    def copy(self, image: int, tags: list[str]) -> None:
+        names = [FULL.get(tag, tag) for tag in tags]
+        mine = self.images.setdefault(image, [])
+        for other in self.images.values():
+            if other is not mine:
+                other[:] = [name for name in other if name not in names]
+        mine += [name for name in dict.fromkeys(names) if name not in mine]
+
+
+STEP = st.tuples(
+    st.integers(0, len(IMAGES) - 1),
+    st.lists(st.sampled_from(TAGS), max_size=2),
+    st.booleans(),  # whether another session begins
+)
+SETTINGS = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def sessions(steps: list[tuple[int, list[str], bool]]) -> Iterator[list[tuple[int, list[str]]]]:
+    session: list[tuple[int, list[str]]] = []
+    for image, tags, ends in steps:
+        session.append((image, tags))
+        if ends:
+            yield session
+            session = []
+    if session:
+        yield session
+
+
+def write(
+    path: Path, sources: list[ImageReference], steps: list[tuple[int, list[str]]], layout: Layout
+) -> None:
+    with DockerArchive(str(path), appending(layout=layout)) as archive:
+        for image, tags in steps:
+            copy_image(sources[image], archive.reference(*tags))
+        archive.commit()
+
+
+@pytest.mark.parametrize("layout", Layout)
+@given(steps=st.lists(STEP, min_size=1, max_size=8))
+@SETTINGS
+def test_any_sequence_of_copies_and_appends_equals_the_model(
+    sources: list[ImageReference],
+    tmp_path: Path,
+    layout: Layout,
+    steps: list[tuple[int, list[str], bool]],
+) -> None:
+    path, at_once = tmp_path / "a.tar", tmp_path / "b.tar"
+    path.unlink(missing_ok=True)
+    at_once.unlink(missing_ok=True)
+    model = Model()
+    for session in sessions(steps):
+        write(path, sources, session, layout)
+    write(at_once, sources, [(image, tags) for image, tags, _ in steps], layout)
+    for image, tags, _ in steps:
+        model.copy(image, tags)
+
+    data = path.read_bytes()
+    members = expected_archive.read(data)  # which refuses a name that is there twice
+    items = json.loads(members["manifest.json"])
+    assert [item["RepoTags"] for item in items] == list(model.images.values())
+    for item, image in zip(items, model.images, strict=True):
+        config = json.loads(members[item["Config"]])
+        assert config["author"] == str(image)
+        assert len(item["Layers"] or []) == len(IMAGES[image])
+        for name, number in zip(item["Layers"] or [], IMAGES[image], strict=True):
+            assert unpacked(members[name]) == LAYERS[number]
+    if layout is Layout.OCI:
+        check_index(members, model, sources)
+    else:
+        check_repositories(members, model)
+    assert data == at_once.read_bytes(), "appending gives the bytes of one session"
+
+
+def unpacked(layer: bytes | str) -> bytes:
+    assert isinstance(layer, bytes)
+    return gzip.decompress(layer) if layer[:2] == b"\x1f\x8b" else layer
+
+
+def check_index(
+    members: dict[str, bytes | str], model: Model, sources: list[ImageReference]
+) -> None:
+    found: dict[str, list[str]] = {}
+    for entry in json.loads(members["index.json"])["manifests"]:
+        names = found.setdefault(entry["digest"], [])
+        if "annotations" in entry:
+            names.append(entry["annotations"]["io.containerd.image.name"])
+            assert names[-1].endswith(
+                ":" + entry["annotations"]["org.opencontainers.image.ref.name"]
+            )
+    expected = {
+        "sha256:" + hashlib.sha256(manifest_bytes(sources[image])).hexdigest(): tags
+        for image, tags in model.images.items()
+    }
+    assert found == expected
+    for digest in found:
+        blob = members["blobs/sha256/" + digest.removeprefix("sha256:")]
+        assert isinstance(blob, bytes)
+        assert "sha256:" + hashlib.sha256(blob).hexdigest() == digest
+    assert json.loads(members["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+
+
+def check_repositories(members: dict[str, bytes | str], model: Model) -> None:
+    tagged = {name: image for image, tags in model.images.items() for name in tags if IMAGES[image]}
+    if not any(IMAGES[image] for image in model.images):
+        assert "repositories" not in members
+        return
+    found = {
+        f"{name}:{tag}": folder
+        for name, tags in json.loads(members["repositories"]).items()
+        for tag, folder in tags.items()
+    }
+    assert found.keys() == tagged.keys()
+    for name, folder in found.items():
+        document = json.loads(members[f"{folder}/json"])
+        assert document["id"] == folder
+        link = members[f"{folder}/layer.tar"]
+        assert isinstance(link, str)
+        top = LAYERS[IMAGES[tagged[name]][-1]]
+        assert link == f"../{hashlib.sha256(top).hexdigest()}.tar"
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_layers_that_are_there_are_not_read_from_the_source(tmp_path: Path, layout: Layout) -> None:
+    source = SourceLayout(tmp_path / "layout")
+    base = source.manifest(LAYERS[1])
+    derived = source.manifest(LAYERS[1], LAYERS[2])
+    first, second = source.add(base, "base"), source.add(derived, "derived")
+    path = tmp_path / "a.tar"
+    oci = OciTransport()
+    copy_image(
+        oci.parse_reference(first),
+        target(path, "base:1"),
+        destination_options=appending(layout=layout),
+    )
+    base_layer = json.loads((source.path / "blobs" / "sha256" / base["digest"][7:]).read_bytes())
+    (source.path / "blobs" / "sha256" / base_layer["layers"][0]["digest"][7:]).unlink()
+
+    copy_image(
+        oci.parse_reference(second), target(path, "derived:1"), destination_options=appending()
+    )
+
+    items = json.loads(expected_archive.read(path.read_bytes())["manifest.json"])
+    assert [item["RepoTags"] for item in items] == [
+        ["docker.io/library/base:1"],
+        ["docker.io/library/derived:1"],
+    ]
+    assert items[0]["Layers"][0] == items[1]["Layers"][0]
+
+
+def test_a_failed_append_leaves_the_archive_as_it_was(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tar"
+    copy_image(sources[0], target(path, "app:1"))
+    before = path.read_bytes()
+    broken = SourceLayout(tmp_path / "layout")
+    reference = broken.add(broken.manifest(LAYERS[3]), "broken")
+    for blob in (broken.path / "blobs" / "sha256").iterdir():
+        if blob.read_bytes()[:2] == b"\x1f\x8b":
+            blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(Exception, match="sha256:"):
+        copy_image(
+            OciTransport().parse_reference(reference), target(path), destination_options=appending()
+        )
+
+    assert path.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["a.tar", "layout"]
+
+
+def test_the_new_archive_keeps_the_old_ones_permissions(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tar"
+    copy_image(sources[0], target(path))
+    path.chmod(0o640)
+    copy_image(sources[2], target(path), destination_options=appending())
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_an_empty_file_and_none_are_begun(sources: list[ImageReference], tmp_path: Path) -> None:
+    (tmp_path / "empty.tar").touch()
+    for name in ("empty.tar", "none.tar"):
+        copy_image(sources[0], target(tmp_path / name, "app:1"), destination_options=appending())
+    copy_image(sources[0], target(tmp_path / "plain.tar", "app:1"))
+    plain = (tmp_path / "plain.tar").read_bytes()
+    assert (tmp_path / "empty.tar").read_bytes() == plain
+    assert (tmp_path / "none.tar").read_bytes() == plain
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"text", "does not begin as a tar"),
+        (bytes(10240), "does not begin as a tar"),
+        (
+            expected_archive.archive(expected_archive.member("a", b"")),
+            "it is not in the archive",
+        ),
+        (
+            expected_archive.archive(expected_archive.member("manifest.json", b"{}")),
+            "must be a list of at least one",
+        ),
+        (
+            expected_archive.archive(
+                expected_archive.member("manifest.json", b"[]"),
+                expected_archive.member("manifest.json", b"[ ]"),
+            ),
+            "another member has the same name",
+        ),
+    ],
+)
+def test_what_is_no_archive_is_refused(
+    sources: list[ImageReference], tmp_path: Path, content: bytes, problem: str
+) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(content)
+    with pytest.raises(InvalidDestination, match=problem):
+        copy_image(sources[0], target(path), destination_options=appending())
+    assert path.read_bytes() == content
+
+
+def test_the_archives_layout_stays(sources: list[ImageReference], tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    copy_image(sources[0], target(path), destination_options=appending(layout=Layout.OCI))
+    copy_image(sources[2], target(path), destination_options=appending())
+    assert len(json.loads(expected_archive.read(path.read_bytes())["index.json"])["manifests"]) == 2
+    with pytest.raises(
+        InvalidDestination, match="it has the oci layout, so no image of the docker"
+    ):
+        copy_image(sources[3], target(path), destination_options=appending(layout=Layout.DOCKER))
+
+
+def test_digests_cannot_be_kept_in_an_archive_of_the_docker_layout(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tar"
+    copy_image(sources[0], target(path))
+    keeping = CopyOptions(preserve_digests=True)
+    with pytest.raises(InvalidDestination, match="it has the docker layout"):
+        copy_image(sources[2], target(path), options=keeping, destination_options=appending())
+    explicit = DockerArchiveDestinationOptions(layout=Layout.DOCKER)
+    with pytest.raises(InvalidOption, match="the docker layout cannot keep digests"):
+        copy_image(
+            sources[2], target(tmp_path / "b.tar"), options=keeping, destination_options=explicit
+        )
+
+
+def test_an_archive_that_another_tool_wrote(sources: list[ImageReference], tmp_path: Path) -> None:
+    """As `docker save` wrote it: folders, lists in the middle, short names, more keys."""
+    layer, config_layer = b"old layer", hashlib.sha256(b"old layer").hexdigest()
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [f"sha256:{config_layer}"]}})
+    config_name = hashlib.sha256(config.encode()).hexdigest() + ".json"
+    item = {"Config": config_name, "RepoTags": ["old:1"], "Layers": ["f/layer.tar"], "Parent": "p"}
+    path = tmp_path / "a.tar"
+    member = expected_archive.member
+    path.write_bytes(
+        expected_archive.archive(
+            member("manifest.json", json.dumps([item]).encode()),
+            member(config_name, config.encode()),
+            member("repositories", b'{"old":{"1":"f"}}'),
+            member("f/layer.tar", layer),
+        )
+    )
+
+    copy_image(sources[0], target(path, "app:1"), destination_options=appending())
+
+    members = expected_archive.read(path.read_bytes())
+    items = json.loads(members["manifest.json"])
+    assert items[0] == item
+    assert items[1]["RepoTags"] == ["docker.io/library/app:1"]
+    assert members["f/layer.tar"] == layer
+    assert json.loads(members["repositories"])["docker.io/library/old"] == {"1": "f"}
+
+
+def test_a_compressed_archive_stays_compressed(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path, plain = tmp_path / "a.tar.gz", tmp_path / "a.tar"
+    for place in (path, plain):
+        copy_image(sources[0], target(place, "app:1"), destination_options=appending())
+        copy_image(sources[1], target(place, "app:2"), destination_options=appending())
+    assert gzip.decompress(path.read_bytes()) == plain.read_bytes()
+
+
+def test_one_cannot_append_to_a_pipe(sources: list[ImageReference], tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(InvalidDestination, match="one cannot append to a pipe"):
+        copy_image(sources[0], target(fifo), destination_options=appending())
+
+
+def test_who_appends_waits_for_its_turn(sources: list[ImageReference], tmp_path: Path) -> None:
+    """No image is lost when several append at the same time."""
+    path = tmp_path / "a.tar"
+    copy_image(sources[3], target(path, "first:1"))
+
+    def append(number: int) -> None:
+        copy_image(
+            sources[number % 3], target(path, f"app:{number}"), destination_options=appending()
+        )
+
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    items = json.loads(expected_archive.read(path.read_bytes())["manifest.json"])
+    tags = {tag for item in items for tag in item["RepoTags"]}
+    assert tags == {
+        "docker.io/library/first:1",
+        *(f"docker.io/library/app:{number}" for number in range(8)),
+    }
+
+
+def test_who_waits_can_be_interrupted(sources: list[ImageReference], tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    copy_image(sources[3], target(path))
+    program = (
+        "import sys; from imgcopy_docker_archive._old_archive import _locked;"
+        "print('waiting', flush=True); _locked(sys.argv[1])"
+    )
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with subprocess.Popen(
+            [sys.executable, "-c", program, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"waiting\n"
+            process.terminate()
+            assert process.wait(timeout=10) != 0
+
+
+def test_five_hundred_images_that_share_their_base(tmp_path: Path) -> None:
+    layout = SourceLayout(tmp_path / "layout")
+    path = tmp_path / "a.tar"
+    oci = OciTransport()
+    with DockerArchive(str(path)) as archive:
+        for number in range(500):
+            descriptor = layout.manifest(LAYERS[1], b"%d" % number, author=str(number))
+            reference = f"{layout.path}:@0"
+            (layout.path / "index.json").write_text(
+                json.dumps({"schemaVersion": 2, "manifests": [descriptor]})
+            )
+            copy_image(oci.parse_reference(reference), archive.reference(f"app:{number}"))
+        archive.commit()
+    with tarfile.open(path) as tar:
+        names = tar.getnames()
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        assert len(json.load(manifest)) == 500
+    assert len(names) == len(set(names)) == 1 + 500 + 500 + 3 * 501 + 2
