@@ -20,7 +20,12 @@ from tests.peers.images import (
     make_docker_image,
     make_small_image,
 )
-from tests.peers.servers import containerd_daemon, docker_daemon, short_directory
+from tests.peers.servers import (
+    containerd_daemon,
+    docker_daemon,
+    registry_server,
+    short_directory,
+)
 from tests.peers.tools import Tool, need_root, program
 
 CACHE: Final = os.environ.get("IMGCOPY_PEERS_CACHE")
@@ -82,6 +87,13 @@ def ctr() -> Iterator[Tool]:
     """The ctr of a containerd that lives as long as the session."""
     with containerd_daemon() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """Host and port of a registry that lives as long as the session."""
+    with registry_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,8 @@ from tests.peers.tools import Tool, need_root, program, unavailable
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
+
+_ANSWERS = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])"
 
 
 @contextmanager
@@ -68,6 +72,25 @@ def containerd_daemon() -> Iterator[Tool]:
         ]
         with _serving(daemon, [*client.command, "version"], {}, home / "log"):
             yield client
+
+
+@contextmanager
+def registry_server() -> Iterator[str]:
+    """A docker-registry on a free port of the loopback interface; its host and port."""
+    with short_directory() as home, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+        probe.close()
+        config = home / "config.yml"
+        config.write_text(
+            "version: 0.1\n"
+            f"storage: {{filesystem: {{rootdirectory: {home}/data}}}}\n"
+            f"http: {{addr: {address}}}\n"
+        )
+        ask = [sys.executable, "-c", _ANSWERS, f"http://{address}/v2/"]
+        daemon = [program("docker-registry"), "serve", str(config)]
+        with _serving(daemon, ask, {}, home / "log"):
+            yield address
 
 
 @contextmanager

@@ -2,21 +2,27 @@
 
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests.peers.evidence import (
     Image,
+    digest,
     image_in_archive,
     image_in_dir,
     image_in_oci,
     manifest_items,
+    member,
+    oci_manifest,
 )
 from tests.peers.images import NAME_IN, SMALL_TAG
 from tests.peers.tools import Tool, program
 
 pytestmark = pytest.mark.peers
+
+OCI_NAME = "example.org/kept/as-it-is:1"
 
 
 @pytest.fixture(params=sorted(NAME_IN))
@@ -119,6 +125,53 @@ def test_a_layout_of_podman(
     image = image_in_oci(saved, name)
     assert copied(imgcopy, f"oci:{saved}", tmp_path / "the-only-one") == image
     assert copied(imgcopy, f"oci:{saved}:{name}", tmp_path / "by-tag") == image
+
+
+# --- archives that are OCI layouts ----------------------------------------------------------------
+
+
+@pytest.fixture
+def by_skopeo(skopeo: Tool, small_layout: Path, tmp_path: Path) -> Path:
+    archive = tmp_path / "by-skopeo.tar"
+    source, destination = f"oci:{small_layout}:{SMALL_TAG}", f"oci-archive:{archive}:{OCI_NAME}"
+    skopeo("copy", "-q", source, destination)
+    return archive
+
+
+@pytest.fixture
+def by_ctr(ctr: Tool, by_skopeo: Path, tmp_path: Path) -> Path:
+    """It has a `manifest.json` too."""
+    archive = tmp_path / "by-ctr.tar"
+    ctr("images", "import", "--snapshotter", "native", by_skopeo)
+    ctr("images", "export", archive, OCI_NAME)
+    ctr("images", "remove", OCI_NAME)
+    assert manifest_items(archive)
+    return archive
+
+
+@pytest.fixture
+def by_podman(podman: Tool, by_skopeo: Path, tmp_path: Path) -> Path:
+    archive = tmp_path / "by-podman.tar"
+    podman("load", "--input", by_skopeo)
+    podman("save", "--quiet", "--format", "oci-archive", "--output", archive, OCI_NAME)
+    podman("rmi", OCI_NAME)
+    return archive
+
+
+@pytest.mark.parametrize("tool", ["skopeo", "ctr", "podman"])
+def test_an_oci_archive_keeps_its_digest(
+    imgcopy: Tool, tool: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    archive: Path = request.getfixturevalue(f"by_{tool}")
+    with tarfile.open(archive) as tar:
+        (described,) = json.load(member(tar, "index.json"))["manifests"]
+
+    source, layout = f"docker-archive:{archive}", tmp_path / "layout"
+    assert json.loads(imgcopy("list-tags", source)) == {"Tags": [OCI_NAME]}
+    imgcopy("copy", "-q", "--preserve-digests", f"{source}:{OCI_NAME}", f"oci:{layout}:copied")
+    assert digest(oci_manifest(layout, "copied")) == described["digest"]
+    assert image_in_oci(layout, "copied").diff_ids  # each of its blobs is whole
+    assert imgcopy("validate", source).startswith(b"PASS: ")
 
 
 def test_a_directory_of_podman(
