@@ -6,6 +6,7 @@ Run it on Linux, from the top of the repository, with the project installed and 
     python -m tests.benchmarks              # 5 rounds of gzip, zstd and plain layers, 1 GB
     python -m tests.benchmarks --rounds 9 --variants gzip --skopeo ~/bin/skopeo
     python -m tests.benchmarks --memory     # does the peak grow with the layer? (10 GB of disk)
+    python -m tests.benchmarks --archives   # keeping digests, and appending
 
 The first run makes the images of this machine's own files, which takes two minutes, and keeps them
 in `--cache`. Each round copies the image from `oci:` to `docker-archive:` with imgcopy and with
@@ -26,11 +27,12 @@ import attrs
 import click
 
 from . import machine
+from .archives import archive_text, run_archive_rounds
 from .codecs import SUFFIXES
 from .images import real_image
 from .measure import RunFailedError, measured
 from .memory import run_memory_check
-from .report import peaks_text, rounds_text
+from .report import peaks_text, rounds_text, verdict_text
 from .rounds import run_rounds
 from .targets import verdicts
 
@@ -56,6 +58,7 @@ def _tell(what: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=_FOLDER, help="Takes the archives.")
 @click.option("--skopeo", help="The skopeo to compare with.  [default: as found on PATH]")
 @click.option("--memory", is_flag=True, help="Check that memory does not grow with the layer.")
+@click.option("--archives", is_flag=True, help="Measure keeping digests, and appending.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Store all results.")
 def main(
     *,
@@ -66,6 +69,7 @@ def main(
     out: Path,
     skopeo: str | None,
     memory: bool,
+    archives: bool,
     json_file: Path | None,
 ) -> None:
     """Measure imgcopy against skopeo and against the machine."""
@@ -80,6 +84,8 @@ def main(
             click.echo(f"peak     no less than {least.peak / 1e6:.1f} MB can be measured\n")
             if memory:
                 results = _check_memory(cache, scratch, variants, size)
+            elif archives:
+                results = _measure_archives(cache, scratch, size, skopeo, rounds)
             else:
                 results = _compare(cache, scratch, variants, size, skopeo, rounds)
         except RunFailedError as error:
@@ -96,6 +102,18 @@ def _check_memory(
     peaks = run_memory_check(cache, scratch, variants, size, _tell)
     click.echo(peaks_text(peaks))
     return [attrs.asdict(result) for result in peaks]
+
+
+def _measure_archives(
+    cache: Path, scratch: Path, size: int, skopeo: str | None, rounds: int
+) -> list[dict[str, object]]:
+    program = skopeo or shutil.which("skopeo")
+    layout = real_image(cache, "gzip", size)
+    measurements = run_archive_rounds(cache, layout, size, program, scratch, rounds, _tell)
+    click.echo(archive_text(measurements))
+    for verdict in measurements.verdicts():
+        click.echo(verdict_text(verdict))
+    return [attrs.asdict(measurements)]
 
 
 def _compare(

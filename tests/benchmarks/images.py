@@ -42,6 +42,22 @@ def real_image(cache: Path, variant: str, megabytes: int) -> Layout:
     return read_layout(folder / variant)
 
 
+def derived_image(cache: Path, megabytes: int, more: int) -> Layout:
+    """The gzip image of `megabytes` with one layer of `more` megabytes of noise on top."""
+    base, folder = real_image(cache, "gzip", megabytes), cache / f"files-{megabytes}mb"
+    target = folder / f"derived-{more}mb"
+    if not target.exists():
+        plain = real_image(cache, "plain", megabytes)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            tar = Path(scratch) / "layer.tar"
+            _write_noise_and_zeros(tar, more * _MB // _MIB)
+            write_layout(target, "gzip", [*plain.blob_paths, tar])
+    derived = read_layout(target)
+    if derived.blobs[: len(base.blobs)] != base.blobs:
+        raise ValueError(f"{target} does not have the layers of {base.path}: remove it")
+    return derived
+
+
 def one_layer(cache: Path, variant: str, megabytes: int) -> Layout:
     """An image with one layer of `megabytes`, cheap to make: noise and zeros by turns."""
     folder = cache / f"one-layer-{megabytes}mb"

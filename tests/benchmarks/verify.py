@@ -11,13 +11,18 @@ from .measure import RunFailedError
 
 
 def verify(archive: Path, layout: Layout) -> None:
-    """Hold the archive's layers, unpacked and in order, against the image's diff IDs.
+    """Check an archive of one image, as `verify_image` does."""
+    verify_image(archive, 0, layout)
+
+
+def verify_image(archive: Path, position: int, layout: Layout) -> None:
+    """Hold the layers of one of an archive's images, in order, against the image's diff IDs.
 
     Raises:
         RunFailedError: A layer is missing, in excess, or has other bytes.
     """
     with tarfile.open(archive, "r:") as tar:
-        [image] = json.load(_member(tar, "manifest.json"))
+        image = json.load(_member(tar, "manifest.json"))[position]
         digests = tuple(
             hashlib.file_digest(_member(tar, name), "sha256").hexdigest()
             for name in image["Layers"]
