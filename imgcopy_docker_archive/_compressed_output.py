@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from imgcopy_core_stubs import AtomicFile, DestinationWriteFailed
+from imgcopy_core_stubs import AtomicFile, DestinationWriteFailed, InvalidDestination
 from imgcopy_docker_archive._output import DestinationFile
 from imgcopy_docker_archive.config import ArchiveCompression
 
@@ -14,6 +14,8 @@ _SUFFIXES: Final = {
     ArchiveCompression.GZIP: (".gz", ".tgz"),
     ArchiveCompression.ZSTD: (".zst", ".tzst"),
 }
+
+_ONLY_READ: Final = (".bz2", ".tbz", ".tbz2", ".xz", ".txz")
 
 
 def compressed_output(
@@ -34,7 +36,17 @@ def compressed_output(
 
 
 def compression_by_suffix(path: str) -> ArchiveCompression:
-    """Tell from a path how the archive there shall be compressed (`.tar.gz`, `.tgz`, …)."""
+    """Tell from a path how the archive there shall be compressed (`.tar.gz`, `.tgz`, …).
+
+    Raises:
+        InvalidDestination: It promises a compression that archives are only read in.
+    """
+    if path.lower().endswith(_ONLY_READ):
+        problem = (
+            "archives are compressed with gzip or zstd (name it .tar.gz or .tar.zst, "
+            "or give --dest-opt compression=none)"
+        )
+        raise InvalidDestination(path, problem)
     for compression, suffixes in _SUFFIXES.items():
         if path.lower().endswith(suffixes):
             return compression

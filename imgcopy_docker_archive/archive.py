@@ -70,6 +70,7 @@ class DockerArchive(ImageCollection):
                 stack.callback(old.close)
             layout = _layout(path, options, old)
             file = _open_output(path, options, replace=old is not None)
+            stack.callback(file.discard)
             self._output = compressed_output(file, path, options.compression)
             stack.callback(self._output.discard)
             self.writer: ArchiveWriter | OciArchiveWriter

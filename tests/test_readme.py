@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ PIPED = {"docker", "|"}
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with what the recipes start from."""
     layout = Layout(tmp_path / "layout")
-    images = {name: layout.image(name) for name in ("tag", "app:1", "app:2")}
+    images = {name: layout.image(name) for name in ("tag", "app:1", "app:2", "other")}
     instances = [
         {**layout.image(name), "platform": {"os": "linux", "architecture": name}}
         for name in ("amd64", "arm64")
@@ -34,6 +35,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         *(named(descriptor, name) for name, descriptor in images.items()),
         named(layout.index(*instances), "multi"),
     )
+    one = Layout(tmp_path / "one")
+    one.write_index(one.image("one"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,6 +57,7 @@ def test_several_images_from_python(place: Path) -> None:
 
 def test_the_recipes(place: Path) -> None:
     exec(compile(python_block(), "README.md", "exec"), {})  # noqa: S102  (it makes all.tar)
+    shutil.copyfile(place / "all.tar", place / "two.tar")
     done = 0
     for words in RECIPES:
         if words[0] != "imgcopy" or not PIPED.isdisjoint(words) or "…" in words:
@@ -67,7 +71,7 @@ def test_the_recipes(place: Path) -> None:
         result = run_process(*arguments)
         assert result.code == 0, (words, result.stderr)
         done += 1
-    assert done >= 10
+    assert done >= 16
 
 
 def test_the_image_of_the_first_command_is_there() -> None:

@@ -15,7 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from imgcopy_core_stubs import DestinationError, DestinationWriteFailed, copy_image
+from imgcopy_core_stubs import (
+    DestinationError,
+    DestinationWriteFailed,
+    InvalidDestination,
+    copy_image,
+)
 from imgcopy_docker_archive import (
     ArchiveWriter,
     DockerArchive,
@@ -99,7 +104,6 @@ def plain(image: Image, tmp_path: Path) -> bytes:
         ("out.tar.gz.tar", NONE),
         ("out.gz/out", NONE),
         ("outgz", NONE),
-        ("out.tar.bz2", NONE),
         ("", NONE),
     ],
 )
@@ -248,6 +252,16 @@ def test_a_disk_that_fills_up_leaves_the_old_file(
         with pytest.raises(DestinationError):
             archive.commit()
     assert (place / "out.tar").read_bytes() == b"old"
+
+
+def test_a_suffix_that_promises_another_compression_is_refused(place: Path) -> None:
+    for name in ("a.tar.bz2", "a.TXZ"):
+        with pytest.raises(InvalidDestination, match="compressed with gzip or zstd"):
+            DockerArchive(str(place / name))
+    plain = DockerArchiveDestinationOptions(compression=ArchiveCompression.NONE)
+    with DockerArchive(str(place / "a.tar.xz"), plain):
+        pass
+    assert list(place.iterdir()) == []
 
 
 @both
