@@ -10,11 +10,11 @@ from imgcopy_core_stubs import (
     Digest,
     DockerReference,
     ImageManifest,
-    JsonObject,
 )
 from imgcopy_docker_archive import oci_format as layout
 from imgcopy_docker_archive._blobs import BlobMembers
 from imgcopy_docker_archive._image_list import ImageList
+from imgcopy_docker_archive._index_list import IndexList
 from imgcopy_docker_archive._tar_write import TarWriter
 from imgcopy_docker_archive.format import MANIFEST
 
@@ -41,7 +41,7 @@ class OciArchiveWriter:
         self._name = name
         self._tar = TarWriter(file, name, temporary_directory=temporary_directory)
         self._blobs = BlobMembers(self._tar, name, layout.blob_path)
-        self._entries: list[JsonObject] = []  # the descriptors of index.json
+        self._index = IndexList()
         self._images = ImageList()  # those that manifest.json lists
 
     def resume(self, old: "OldArchive") -> None:
@@ -52,7 +52,7 @@ class OciArchiveWriter:
         """
         self._tar.take_over(old.file, old.contents.kept)
         self._blobs.resume(old.contents.blobs)
-        self._entries = list(old.contents.entries)
+        self._index = IndexList(old.contents.entries)
         self._images = ImageList(old.contents.items)
 
     @property
@@ -104,7 +104,7 @@ class OciArchiveWriter:
             docker_image: What `manifest.json` lists: the image itself, or one of the index; None:
                 nothing, where there is nothing that docker could load.
         """
-        self._entries = layout.with_image(self._entries, descriptor, tags)
+        self._index.add(descriptor, tags)
         if docker_image is None:
             self._images.untag(tags)
         else:
@@ -126,6 +126,6 @@ class OciArchiveWriter:
         """
         manifest = self._images.document(self._name)
         self._tar.add(layout.MARKER, layout.MARKER_CONTENT)
-        self._tar.add(layout.INDEX, layout.index_document(self._entries))
+        self._tar.add(layout.INDEX, self._index.document())
         self._tar.add(MANIFEST, manifest)
         self._tar.finish()
