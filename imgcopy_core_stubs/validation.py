@@ -1,7 +1,7 @@
-"""Validation: everything of an image read and verified, and every problem reported."""
+"""Validation: everything of an image or a place read and verified, and every problem reported."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
@@ -16,6 +16,7 @@ from imgcopy_core_stubs.errors import (
     SourceReadFailed,
     UnsupportedImage,
 )
+from imgcopy_core_stubs.examination import Outcome, Verdict
 from imgcopy_core_stubs.instances import (
     INDEX_DEPTH,
     choose_instance,
@@ -31,7 +32,7 @@ from imgcopy_core_stubs.manifest import (
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.streams import CHUNK, ByteStream, ReadAhead, VerifyingStream
-from imgcopy_core_stubs.transport import BlobInfo, ImageSource
+from imgcopy_core_stubs.transport import BlobInfo, ImageReference, ImageSource
 
 
 @frozen
@@ -46,6 +47,8 @@ class Validation:
     """How many different blobs were read and verify."""
     size: int
     """The sum of their sizes in bytes, as they are stored."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What other programs would make of the images."""
 
 
 def validate_image(
@@ -69,33 +72,84 @@ def validate_image(
     Raises:
         RegistryError: The network fails, which says nothing about the image.
     """
-    validator = _Validator(source, what, layer_limit)
-    with validator.collecting(f"manifest of {quote(what)}"):
-        if platform is not None:
-            validator.check_image(choose_instance(source, platform, what), quote(what))
-        else:
-            parsed = parse_manifest(source.manifest(), f"manifest of {quote(what)}")
-            validator.check(parsed, quote(what))
-    return validator.result()
+    findings = _Findings()
+    _Validator(source, what, findings, layer_limit).check_all(platform)
+    return findings.result()
 
 
-class _Validator:
-    def __init__(self, source: ImageSource, what: str, layer_limit: int | None) -> None:
-        self._source = source
-        self._what = what
-        self._layer_limit = layer_limit
-        self._problems: list[SourceError] = []
-        self._images = 0
-        self._verified: dict[Digest, int] = {}
+def validate_place(
+    reference: ImageReference,
+    what: str,
+    *,
+    options: object | None = None,
+    platform: Platform | None = None,
+    layer_limit: int | None = None,
+) -> Validation:
+    """Read and verify all images at a place, and have its transport examine it as a whole.
+
+    A layer that several images share is read once. Where an image has a problem, the only verdicts
+    left are those that a program refuses: the others verify what they read, and would refuse too.
+
+    Args:
+        reference: The place. If it names one of several images there, that one is validated.
+        what: Its name for error messages.
+        options: An instance of the transport's `source_options`; None: the defaults.
+        platform: As for `validate_image`, of each image.
+        layer_limit: As for `validate_image`.
+
+    Raises:
+        RegistryError: The network fails, which says nothing about the images.
+    """
+    findings = _Findings()
+    all_verify = True
+    with findings.collecting(what), _images(reference, options) as images:
+        for image in images:
+            name = what if len(images) == 1 else f"{image.scheme}:{image}"
+            with findings.collecting(name), image.open_source(options) as source:
+                _Validator(source, name, findings, layer_limit).check_all(platform)
+        all_verify = not findings.problems
+    with findings.collecting(what):
+        examination = reference.examine(options)
+        findings.problems += examination.problems
+        findings.verdicts = [
+            verdict
+            for verdict in examination.verdicts
+            if all_verify or verdict.outcome is Outcome.REFUSES
+        ]
+    return findings.result()
+
+
+@contextlib.contextmanager
+def _images(
+    reference: ImageReference, options: object | None
+) -> Iterator[Sequence[ImageReference]]:
+    """Open all images at a place, or the one that its reference means."""
+    stored = reference.open_images(options)
+    if stored is None:
+        yield [reference]
+        return
+    with stored:
+        yield stored.references
+
+
+class _Findings:
+    """What was found so far, of all images."""
+
+    def __init__(self) -> None:
+        self.problems: list[SourceError] = []
+        self.verdicts: list[Verdict] = []
+        self.images = 0
+        self.verified: dict[Digest, int] = {}
         # Images share layers; each is read once for each size and diff ID that it is said to have.
-        self._checked: set[tuple[Digest | None, int | None, Digest | None]] = set()
+        self.checked: set[tuple[Digest | None, int | None, Digest | None]] = set()
 
     def result(self) -> Validation:
         return Validation(
-            tuple(self._problems),
-            images=self._images,
-            blobs=len(self._verified),
-            size=sum(self._verified.values()),
+            tuple(_without_repetitions(self.problems)),
+            images=self.images,
+            blobs=len(self.verified),
+            size=sum(self.verified.values()),
+            verdicts=tuple(self.verdicts),
         )
 
     @contextlib.contextmanager
@@ -104,9 +158,37 @@ class _Validator:
         try:
             yield
         except SourceError as error:
-            self._problems.append(error)
+            self.problems.append(error)
         except OSError as error:
-            self._problems.append(SourceReadFailed(what, error))
+            self.problems.append(SourceReadFailed(what, error))
+
+
+def _without_repetitions(problems: Iterable[SourceError]) -> Iterable[SourceError]:
+    """Return problems, each once: what is wrong with a place is often wrong with several images."""
+    unique: dict[tuple[type[SourceError], str], SourceError] = {}
+    for problem in problems:
+        unique.setdefault((type(problem), str(problem)), problem)
+    return unique.values()
+
+
+class _Validator:
+    def __init__(
+        self, source: ImageSource, what: str, findings: _Findings, layer_limit: int | None
+    ) -> None:
+        self._source = source
+        self._what = what
+        self._findings = findings
+        self._layer_limit = layer_limit
+
+    def check_all(self, platform: Platform | None) -> None:
+        with self._findings.collecting(f"manifest of {quote(self._what)}"):
+            if platform is not None:
+                chosen = choose_instance(self._source, platform, self._what)
+                self.check_image(chosen, quote(self._what))
+            else:
+                what = f"manifest of {quote(self._what)}"
+                parsed = parse_manifest(self._source.manifest(), what)
+                self.check(parsed, quote(self._what))
 
     def check(self, parsed: ImageManifest | ImageIndex, what: str, *, depth: int = 0) -> None:
         if isinstance(parsed, ImageManifest):
@@ -116,14 +198,14 @@ class _Validator:
             raise nested_too_deeply(self._what)
         for descriptor in parsed.manifests:
             name = f"{descriptor.digest} of {quote(self._what)}"
-            with self.collecting(f"manifest {name}"):
+            with self._findings.collecting(f"manifest {name}"):
                 instance = read_instance(self._source, descriptor, self._what)
                 self.check(instance, name, depth=depth + 1)
 
     def check_image(self, manifest: ImageManifest, what: str) -> None:
-        self._images += 1
+        self._findings.images += 1
         diff_ids: tuple[Digest, ...] = ()
-        with self.collecting(f"config of {what}"):
+        with self._findings.collecting(f"config of {what}"):
             diff_ids = self._check_config(manifest, what)
         blobs = self._source.layer_infos_for_copy(manifest)
         if blobs is None:
@@ -131,17 +213,17 @@ class _Validator:
         for index, blob in enumerate(blobs):
             diff_id = diff_ids[index] if diff_ids else None
             check = (blob.digest, blob.size, diff_id)
-            if check not in self._checked:
-                self._checked.add(check)
+            if check not in self._findings.checked:
+                self._findings.checked.add(check)
                 name = f"layer {index + 1} ({blob.digest}) of {what}"
-                with self.collecting(name):
+                with self._findings.collecting(name):
                     self._check_layer(blob, diff_id, name, is_tar=manifest.is_image)
 
     def _check_config(self, manifest: ImageManifest, what: str) -> tuple[Digest, ...]:
         """Verify the config, and return the diff IDs of an image's layers."""
         name = f"config of {what}"
         raw = read_document(self._source, manifest.config, name)
-        self._verified[manifest.config.digest] = len(raw)
+        self._findings.verified[manifest.config.digest] = len(raw)
         if not manifest.is_image:
             return ()
         diff_ids = parse_config(raw, name).diff_ids
@@ -158,7 +240,7 @@ class _Validator:
             if is_tar and not media_types.is_encrypted(blob.media_type):
                 self._check_content(stored, diff_id, what)
             _read_to_end(stored)
-        self._verified[stored.digest] = stored.bytes_read
+        self._findings.verified[stored.digest] = stored.bytes_read
         if media_types.is_encrypted(blob.media_type):
             raise UnsupportedImage(what, "it is encrypted, so its content cannot be verified")
 

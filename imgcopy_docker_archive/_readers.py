@@ -1,23 +1,26 @@
 """What the programs that read archives would make of one: the rules of each program. Pure.
 
 The rules were measured with docker (both image stores), containerd, podman, skopeo and crane, and
-are those of their current versions. What all of them verify is no matter of theirs: that blobs have
-their digests, and layers their diff IDs.
+are those of their current versions. That blobs have their digests, and layers their diff IDs, is
+taken for granted: whoever validates the images finds that out.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from attrs import frozen
-
 from imgcopy_core_stubs import (
     DOCUMENT_LIMIT,
     Compression,
-    DockerReference,
-    InvalidReference,
     Outcome,
     Verdict,
     quote,
+)
+from imgcopy_docker_archive._archive_facts import (
+    ArchiveFacts,
+    Entry,
+    ImageFacts,
+    Item,
+    parsed_tag,
 )
 from imgcopy_docker_archive._tar_walk import MemberKind
 from imgcopy_docker_archive.format import MANIFEST, MANIFEST_LIMIT
@@ -27,80 +30,6 @@ CONTAINERD_MANIFEST_LIMIT: Final = 20 * 1024 * 1024
 """Most bytes of `manifest.json`, as containerd has it."""
 
 _OCI_VERSION: Final = "1.0.0"
-
-
-# --- facts ----------------------------------------------------------------------------------------
-
-
-@frozen(kw_only=True)
-class NamedFile:
-    """A file that `manifest.json` names."""
-
-    name: str
-    """Its name as it is written there."""
-    is_exact: bool = True
-    """Whether that is the member's name in its shortest form: without `./`, for example."""
-    links: tuple[MemberKind, ...] = ()
-    """The kinds of the links that lead to it, the first one first."""
-    size: int | None = 0
-    """In bytes; None: there is no such file."""
-    compression: Compression = Compression.NONE
-
-
-@frozen(kw_only=True)
-class Item:
-    """An image as `manifest.json` lists it."""
-
-    config: NamedFile
-    layers: tuple[NamedFile, ...] = ()
-    tags: tuple[str, ...] = ()
-    diff_ids: tuple[str, ...] | None = ()
-    """What the config says; None: it cannot be read."""
-
-
-@frozen(kw_only=True)
-class Entry:
-    """An image as `index.json` lists it: its original manifest is in the archive."""
-
-    is_named: bool = True
-    """Whether one of its descriptors has an annotation with a name or a tag."""
-    ref_names: tuple[str, ...] = ()
-    """What skopeo can choose it by: its annotations `org.opencontainers.image.ref.name`."""
-
-
-@frozen(kw_only=True)
-class ImageFacts:
-    """An image of the archive."""
-
-    name: str
-    item: Item | None = None
-    entry: Entry | None = None
-
-
-@frozen(kw_only=True)
-class ArchiveFacts:
-    """What the rules need to know of an archive."""
-
-    images: tuple[ImageFacts, ...]
-    compression: Compression = Compression.NONE
-    """How the whole file is compressed."""
-    manifest_size: int | None = None
-    """Of `manifest.json`, in bytes; None: it is missing."""
-    marker_version: str | None = None
-    """The version in `oci-layout`; None: that is missing."""
-    descriptors: int | None = None
-    """How many `index.json` lists; None: that is missing or invalid."""
-    blind_symlink: str = ""
-    """A symbolic link that does not lead to a file of the archive; "": there is none."""
-    chained_symlink: str = ""
-    """A symbolic link to a symbolic link."""
-    outward_symlink: str = ""
-    """A symbolic link that leads out of the archive by `..`."""
-    early_hard_link: str = ""
-    """A hard link that is not behind what it links to."""
-
-
-# --- rules ----------------------------------------------------------------------------------------
 
 Opinion: TypeAlias = tuple[Outcome, str]
 """What becomes of an image, and why."""
@@ -117,7 +46,8 @@ def docker_graphdriver(archive: ArchiveFacts, image: ImageFacts) -> Opinion | No
             yield _early_hard_link(archive)
         yield from _unreadable(item)
         for tag in item.tags:
-            if not _reference(tag, needs_tag=True):
+            reference = parsed_tag(tag)
+            if reference is None or reference.tag is None:
                 yield f"{_bad_tag(tag)} (after the image was stored)"
 
     compressions = [archive.compression, *_compressions(image.item)]
@@ -166,10 +96,8 @@ def podman_load(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
         return Outcome.LOADS, ""
 
     def refusals(item: Item) -> Iterator[str]:
-        for each in archive.images:
-            for tag in each.item.tags if each.item else ():
-                if not _reference(tag, needs_tag=True, digest_allowed=False):
-                    yield _bad_tag(tag)
+        if archive.incomplete_tag is not None:  # it reads the tags of all images first
+            yield _bad_tag(archive.incomplete_tag)
         yield from _containers_image_refusals(archive, item)
 
     count = archive.descriptors or 0
@@ -212,7 +140,7 @@ def crane(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
     def refusals(item: Item) -> Iterator[str]:
         if archive.compression is not Compression.NONE:
             yield f"the archive is compressed ({archive.compression.value})"
-        if sum(each.item is not None for each in archive.images) > 1:
+        if len(archive.items) > 1:
             yield f"{MANIFEST} lists several images"
         yield from _unreadable(item)
         compressions = _compressions(item)
@@ -297,9 +225,13 @@ def _containerd_by_manifest_json(archive: ArchiveFacts, image: ImageFacts) -> Op
             yield f"the link {quote(archive.blind_symlink)} leads to no file of the archive"
         if archive.chained_symlink:
             yield f"the link {quote(archive.chained_symlink)} leads to a link (it may load, or not)"
-        for each in archive.images:  # it takes all of them or none
-            if each.item is not None:
-                yield from _not_found_by_containerd(each.item)
+        # It takes all images or none.
+        if archive.inexact_name is not None:
+            yield f"{quote(archive.inexact_name)} is not written as the member's name is"
+        if archive.hard_linked_name is not None:
+            yield f"{quote(archive.hard_linked_name)} is a hard link, which it does not follow"
+        if archive.malformed_tag is not None:
+            yield _bad_tag(archive.malformed_tag)
         yield from _unreadable(item)
         for layer in item.layers:
             if layer.compression in (Compression.BZIP2, Compression.XZ):
@@ -314,17 +246,6 @@ def _containerd_by_manifest_json(archive: ArchiveFacts, image: ImageFacts) -> Op
         if Compression.ZSTD in _compressions(image.item)
         else "",
     )
-
-
-def _not_found_by_containerd(item: Item) -> Iterator[str]:
-    for file in (item.config, *item.layers):
-        if not file.is_exact:
-            yield f"{MANIFEST} names {quote(file.name)}, which is not written as a member's name is"
-        if MemberKind.HARD_LINK in file.links:
-            yield f"{quote(file.name)} is a hard link, which it does not follow"
-    for tag in item.tags:
-        if not _reference(tag):
-            yield _bad_tag(tag)
 
 
 def _containers_image_refusals(archive: ArchiveFacts, item: Item) -> Iterator[str]:
@@ -351,17 +272,15 @@ def _unreadable(item: Item) -> Iterator[str]:
     if item.diff_ids is None:
         yield f"the config {quote(item.config.name)} is invalid"
     elif len(item.diff_ids) != len(item.layers):
-        yield f"there are {len(item.layers)} layers for {len(item.diff_ids)} diff IDs"
+        counts = f"{len(item.layers)}, and not {len(item.diff_ids)} as its config says"
+        yield f"the number of its layers is {counts}"
 
 
 def _not_chosen(archive: ArchiveFacts, image: ImageFacts, entry: Entry) -> Iterator[str]:
     """Yield why an image cannot be chosen among several: the first that has a tag is taken."""
     if not entry.ref_names:
         yield f"{INDEX} lists several, and no tag to choose it by"
-        return
-    before = archive.images[: archive.images.index(image)]
-    taken = {name for other in before if other.entry for name in other.entry.ref_names}
-    if taken.issuperset(entry.ref_names):
+    elif all(archive.first_with_ref_name[name] is not image for name in entry.ref_names):
         yield f"{quote(entry.ref_names[0])} chooses another image"
 
 
@@ -376,15 +295,6 @@ def _early_hard_link(archive: ArchiveFacts) -> str:
 
 def _bad_tag(tag: str) -> str:
     return f"it does not take {quote(tag)} as a tag"
-
-
-def _reference(tag: str, *, needs_tag: bool = False, digest_allowed: bool = True) -> bool:
-    """Whether a RepoTag can be read."""
-    try:
-        reference = DockerReference.parse(tag)
-    except InvalidReference:
-        return False
-    return not (needs_tag and reference.tag is None) and (digest_allowed or not reference.digest)
 
 
 def _compressions(item: Item | None) -> set[Compression]:

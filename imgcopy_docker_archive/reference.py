@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from attrs import evolve, frozen
 
@@ -37,6 +37,9 @@ from imgcopy_docker_archive.config import (
     DockerArchiveSourceOptions,
     Layout,
 )
+
+if TYPE_CHECKING:  # a copy does not need it
+    from imgcopy_core_stubs import Examination
 
 _PATH_AND_IMAGE: Final = re.compile(r"((?:\\[\\:]|[^:])*)(?::(.*))?", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\([\\:])")
@@ -113,6 +116,20 @@ class DockerArchiveReference(ImageReference):
             return []
         with open_reader(self.file, options) as reader:
             return reader.choose(index=self.index).names
+
+    def examine(self, options: object | None = None) -> "Examination":
+        """Look for what is wrong with the archive as a whole, and who would read its images.
+
+        Of an archive that can be read only once, such as a pipe, nothing is found out.
+
+        Raises:
+            SourceError: The archive is missing, or nothing of it can be read.
+        """
+        from imgcopy_docker_archive._examine import examine  # noqa: PLC0415  (see above)
+
+        options = options_or_default(DockerArchiveSourceOptions, options)
+        with self._hint_at_colons():
+            return examine(self.file, self.docker_reference, self.index, options)
 
     def open_images(self, options: object | None = None) -> StoredImages:
         """Open all images of the archive, or the one that this names; the caller closes them.

@@ -5,28 +5,38 @@ import io
 import json
 import lzma
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from attrs import define, field
 
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import (
     CorruptBlob,
     DigestMismatch,
+    InvalidArchive,
     InvalidDocument,
     NoMatchingPlatform,
     RegistryError,
     SizeMismatch,
+    SourceError,
     SourceNotFound,
     SourceReadFailed,
     TooLarge,
     UnsupportedImage,
 )
+from imgcopy_core_stubs.examination import Examination, Outcome, Verdict
 from imgcopy_core_stubs.manifest import ImageManifest, RawManifest
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.streams import ByteStream
-from imgcopy_core_stubs.transport import BlobInfo
-from imgcopy_core_stubs.validation import Validation, validate_image
+from imgcopy_core_stubs.transport import (
+    BlobInfo,
+    ImageDestination,
+    ImageReference,
+    ImageSource,
+    StoredImages,
+)
+from imgcopy_core_stubs.validation import Validation, validate_image, validate_place
 
 from .memory_transport import MemoryImage, MemorySource
 
@@ -375,3 +385,141 @@ class TestIndexes:
         ((kind, message),) = problems(result)
         assert kind is InvalidDocument
         assert "nested deeper than 4 levels" in message
+
+
+@define(eq=False)
+class Shelf(ImageReference, StoredImages):
+    """A place of several images, that opens itself."""
+
+    scheme: ClassVar[str] = "shelf"
+
+    references: Sequence[MemoryImage] = ()
+    examination: Examination = field(factory=Examination)
+    failure: SourceError | None = None
+    log: list[object] = field(factory=list)
+
+    def __str__(self) -> str:
+        return "wall"
+
+    def open_images(self, options: object | None = None) -> StoredImages:
+        self.log.append(("open", options))
+        if self.failure is not None:
+            raise self.failure
+        return self
+
+    def examine(self, options: object | None = None) -> Examination:
+        self.log.append(("examine", options))
+        return self.examination
+
+    def close(self) -> None:
+        self.log.append("close")
+
+    def open_source(self, options: object | None = None) -> ImageSource:
+        raise AssertionError("one image of them is meant")
+
+    def open_destination(self, options: object | None = None) -> ImageDestination:
+        raise AssertionError("nothing is written")
+
+
+class TestPlaces:
+    LOADS = Verdict("reader", "@0", Outcome.LOADS)
+    LOSES = Verdict("reader", "@1", Outcome.LOSES_DIGEST, "why")
+    REFUSES = Verdict("other", "@0", Outcome.REFUSES, "why")
+
+    @pytest.fixture
+    def shelf(self) -> Shelf:
+        """Two images that share a layer."""
+        images = [MemoryImage("first"), MemoryImage("second")]
+        for image_place, top in zip(images, (b"a" * 99, b"b" * 99), strict=True):
+            image_place.manifest = image(image_place, [zipped(BASE), zipped(top)])
+        return Shelf(images, Examination(verdicts=(self.LOADS, self.LOSES, self.REFUSES)))
+
+    def test_all_images_are_validated_and_what_they_share_is_read_once(self, shelf: Shelf) -> None:
+        result = validate_place(shelf, "shelf:wall", options="options")
+
+        assert result.problems == ()
+        assert (result.images, result.blobs) == (2, 5)
+        assert result.verdicts == shelf.examination.verdicts
+        shared = f"read {sha256(compressed(BASE)).hex[:8]}"
+        assert sum(each.log.count(shared) for each in shelf.references) == 1
+        assert all(each.log[-1] == "close source" for each in shelf.references)
+        assert shelf.log == [("open", "options"), "close", ("examine", "options")]
+
+    def test_the_problems_of_images_and_of_the_place(self, shelf: Shelf) -> None:
+        first, second = shelf.references
+        first.blobs[sha256(compressed(b"a" * 99))] = compressed(b"a" * 98)
+        second.manifest = None
+        stray = InvalidArchive("wall", "stray", 512, "damaged")
+        shelf.examination = Examination((stray, stray), shelf.examination.verdicts)
+
+        result = validate_place(shelf, "shelf:wall")
+
+        mismatch, missing, examined = result.problems
+        assert isinstance(mismatch, SizeMismatch | DigestMismatch)
+        assert "layer 2 (" in str(mismatch)
+        assert 'of "memory:first"' in str(mismatch)
+        assert isinstance(missing, SourceNotFound)
+        assert examined is stray
+        assert result.images == 1
+        assert result.verdicts == (self.REFUSES,)
+
+    def test_a_problem_of_the_place_leaves_the_verdicts(self, shelf: Shelf) -> None:
+        stray = InvalidArchive("wall", "stray", 512, "damaged")
+        shelf.examination = Examination((stray,), shelf.examination.verdicts)
+
+        result = validate_place(shelf, "shelf:wall")
+
+        assert result.problems == (stray,)
+        assert result.verdicts == shelf.examination.verdicts
+
+    def test_a_problem_that_is_found_twice_is_told_once(self, shelf: Shelf) -> None:
+        shelf.failure = InvalidArchive("wall", "x", 0, "damaged")
+        same, another = (InvalidArchive("wall", "x", 0, text) for text in ("damaged", "worse"))
+        shelf.examination = Examination((same, another))
+
+        result = validate_place(shelf, "shelf:wall")
+
+        assert result.problems == (shelf.failure, another)
+        assert result.images == 0
+
+    def test_an_examination_that_fails(self, shelf: Shelf) -> None:
+        class Failing(Shelf):
+            def examine(self, options: object | None = None) -> Examination:
+                raise SourceNotFound("wall")
+
+        result = validate_place(Failing(shelf.references), "shelf:wall")
+
+        assert [kind for kind, _ in problems(result)] == [SourceNotFound]
+        assert (result.images, result.verdicts) == (2, ())
+
+    def test_a_network_error_says_nothing_about_the_images(self, shelf: Shelf) -> None:
+        class Unreachable(Shelf):
+            def examine(self, options: object | None = None) -> Examination:
+                raise RegistryError
+
+        with pytest.raises(RegistryError):
+            validate_place(Unreachable(shelf.references), "shelf:wall")
+
+    def test_a_place_of_one_image(self, place: MemoryImage) -> None:
+        place.manifest = image(place, [zipped(BASE), (compressed(TOP), BASE)])
+
+        result = validate_place(place, "memory:x")
+
+        (problem,) = result.problems
+        assert "layer 2 (" in str(problem)
+        assert 'of "memory:x"' in str(problem)
+        assert (result.images, result.verdicts) == (1, ())
+
+    def test_the_platform_and_the_limit_are_for_each_image(self, shelf: Shelf) -> None:
+        for each in shelf.references:
+            good = image(each, [zipped(TOP)])
+            each.manifest = index(each, good, image(each, [(compressed(TOP), BASE)]))
+
+        def validated(**arguments: Any) -> Validation:
+            return validate_place(shelf, "shelf:wall", **arguments)
+
+        assert len(validated(platform=Platform("linux", "arch0")).problems) == 0
+        assert len(validated(platform=Platform("linux", "arch1")).problems) == 1
+        assert len(validated(platform=Platform("linux", "arch2")).problems) == 2
+        too_large = validated(platform=Platform("linux", "arch0"), layer_limit=len(TOP) - 1)
+        assert [kind for kind, _ in problems(too_large)] == [TooLarge]
