@@ -23,9 +23,13 @@ from imgcopy_core_stubs.manifest import ImageIndex, ImageManifest, RawManifest, 
 from imgcopy_core_stubs.transport import BlobInfo, ImageSource, Transport
 
 _WELL_KNOWN: Final = {
-    "docker-archive": (docker_archive.new_reference, docker_archive.stored),
-    "oci": (oci_layout.new_reference, oci_layout.stored),
-    "dir": (skopeo_directory.new_reference, skopeo_directory.stored),
+    "docker-archive": (
+        docker_archive.new_reference,
+        docker_archive.stored,
+        docker_archive.new_collection,
+    ),
+    "oci": (oci_layout.new_reference, oci_layout.stored, oci_layout.new_collection),
+    "dir": (skopeo_directory.new_reference, skopeo_directory.stored, None),
 }
 
 
@@ -45,7 +49,10 @@ def offered_place(transport: Transport) -> Place | None:
     """
     if not isinstance(transport, OffersPlace):
         well_known = _WELL_KNOWN.get(transport.scheme)
-        return None if well_known is None else Place(transport, *well_known)
+        if well_known is None:
+            return None
+        new_reference, stored, new_collection = well_known
+        return Place(transport, new_reference, stored, new_collection=new_collection)
     try:
         place: object = transport.conformance_place()
     except Exception as error:

@@ -116,6 +116,10 @@ class Place:
     """Returns the text of a reference to an image that is there; called like `new_reference`. For a
     transport that only reads: where it is None, the transport stores the images to read."""
 
+    new_collection: Callable[[Path], str] | None = field(default=None, kw_only=True)
+    """Returns the text of a reference to a place for several images, where nothing is; called like
+    `new_reference`. For a transport that has such places, if `new_reference` names one image."""
+
     references: Sequence[str] = field(default=(), kw_only=True)
     """More texts that the transport parses: spellings, tags, escapes. They need not exist."""
 

@@ -84,6 +84,12 @@ class Subject:
         """Return a spot that is empty."""
         return self._supplied_spot(self.place.new_reference, "new_reference")
 
+    def collection_spot(self) -> Spot:
+        """Return a spot that is empty, for several images if the author supplies such ones."""
+        if self.place.new_collection is not None:
+            return self._supplied_spot(self.place.new_collection, "new_collection")
+        return self.new_spot()
+
     def readable_spot(self) -> Spot:
         """Return a spot that holds an image: the author's, or one that the transport stores."""
         if self.place.existing is not None:

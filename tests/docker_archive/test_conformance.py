@@ -17,6 +17,7 @@ class TestDockerArchive(ConformanceSuite):
             DockerArchiveTransport(),
             docker_archive.new_reference,
             docker_archive.stored,
+            new_collection=docker_archive.new_collection,
             references=("a.tar", "a.tar:app", "a.tar:@2", r"a\:b.tar:app:1", "-"),
             malformed=("", ":app", "a.tar:", "a.tar:APP", "a.tar:@x", "a.tar:@-1", "a\0b"),
         )
@@ -30,6 +31,7 @@ class TestDockerArchiveThatReplaces(DestinationSuite):
             DockerArchiveTransport(),
             docker_archive.new_reference,
             docker_archive.stored,
+            new_collection=docker_archive.new_collection,
             destination_options=options,
         )
 
@@ -41,6 +43,7 @@ class TestOciLayout(ConformanceSuite):
             DockerArchiveTransport(),
             docker_archive.new_reference,
             docker_archive.stored,
+            new_collection=docker_archive.new_collection,
             malformed=("", ":app"),
             destination_options=DockerArchiveDestinationOptions(layout=Layout.OCI),
         )

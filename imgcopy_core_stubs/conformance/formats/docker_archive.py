@@ -13,6 +13,11 @@ def new_reference(directory: Path) -> str:
     return f"{directory}/archive.tar:example.org/app:1"
 
 
+def new_collection(directory: Path) -> str:
+    """Name an archive that does not exist yet."""
+    return f"{directory}/archive.tar"
+
+
 def stored(reference: str) -> StoredImage | None:
     """Return the only image of the archive `PATH:NAME:TAG`, named like that.
 

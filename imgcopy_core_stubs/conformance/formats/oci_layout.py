@@ -15,6 +15,11 @@ def new_reference(directory: Path) -> str:
     return f"{directory}/layout:image"
 
 
+def new_collection(directory: Path) -> str:
+    """Name a layout that does not exist yet."""
+    return f"{directory}/layout"
+
+
 def stored(reference: str) -> StoredImage | None:
     """Return the image that `PATH:NAME` names, with all blobs of the layout."""
     path, _, name = reference.rpartition(":")

@@ -15,6 +15,7 @@ from imgcopy_core_stubs.conformance.laws import (
     indexes,
     lifetime,
     manifests,
+    many_images,
     parallel_puts,
     parallel_reads,
     references,
@@ -44,6 +45,7 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     copy_forms,
     copy_failures,
     round_trip,
+    many_images,
 )
 
 LAWS: Final = tuple(

@@ -10,6 +10,7 @@ from imgcopy_core_stubs import BlobInfo, ByteStream, DestinationWriteFailed
 from imgcopy_core_stubs.conformance import LAWS, Law, Verdict, run_laws
 from tests.core.conformance import (
     broken_blobs,
+    broken_collections,
     broken_images,
     broken_lives,
     broken_references,
@@ -21,7 +22,13 @@ from tests.core.conformance.places import shelf_place
 from tests.core.conformance.shelf import ShelfDestination
 
 BROKEN: Final = broken_in(
-    broken_references, broken_blobs, broken_reuse, broken_images, broken_lives, broken_sources
+    broken_references,
+    broken_blobs,
+    broken_reuse,
+    broken_images,
+    broken_lives,
+    broken_sources,
+    broken_collections,
 )
 STATE_MACHINE: Final = "destination: any order of calls keeps the contract"
 LARGE: Final = (

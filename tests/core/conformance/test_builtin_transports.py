@@ -27,6 +27,7 @@ class TestOci(ConformanceSuite):
             OciTransport(),
             oci_layout.new_reference,
             oci_layout.stored,
+            new_collection=oci_layout.new_collection,
             references=("layout", "layout:app", "layout:@1", r"a\:b:app", r"a\\b", "a\\b:x/y:1.0"),
             malformed=("", ":app", "layout:", "layout:@x", "a\0b", "layout:app:" + 129 * "t"),
         )
@@ -38,6 +39,7 @@ def test_a_layout_whose_layers_are(layers: LayerCompression) -> None:
         OciTransport(),
         oci_layout.new_reference,
         oci_layout.stored,
+        new_collection=oci_layout.new_collection,
         destination_options=OciDestinationOptions(layers=layers),
     )
     words = ("compression", "indexes", "fits", "comes back", "copy of the copy")

@@ -16,6 +16,7 @@ from imgcopy_core_stubs import (
     Digest,
     DigestMismatch,
     DockerReference,
+    ImageCollection,
     ImageDestination,
     ImageReference,
     ImageSource,
@@ -25,12 +26,15 @@ from imgcopy_core_stubs import (
     SourceCapabilities,
     SourceNotFound,
     SourceReadFailed,
+    StoredImages,
     copy_image,
     media_types,
 )
 from imgcopy_core_stubs.plugins._guard import (
     _Guarded,
+    _GuardedCollection,
     _GuardedDestination,
+    _GuardedImages,
     _GuardedReference,
     _GuardedSource,
     guarded,
@@ -191,6 +195,8 @@ def test_the_guard_passes_every_call_of_the_contract_through() -> None:
         (ImageReference, [_GuardedReference]),
         (ImageSource, [_GuardedSource, _Guarded]),
         (ImageDestination, [_GuardedDestination, _Guarded]),
+        (StoredImages, [_GuardedImages, _Guarded]),
+        (ImageCollection, [_GuardedCollection, _Guarded]),
     ):
         members = {name for name in dir(protocol) if not name.startswith("_")}
         assert members <= {name for guard in guards for name in vars(guard)}
@@ -517,3 +523,96 @@ class TestTheOrderOfCalls:
             pytest.raises(DestinationStateError, match="digest is unknown"),
         ):
             opened.try_reusing_blob(BlobInfo(), can_substitute=False)
+
+
+class Several(StoredImages):
+    """Stored images whose references can be anything."""
+
+    def __init__(self, references: Any) -> None:
+        self._references = references
+
+    @property
+    def references(self) -> Any:
+        return self._references
+
+    def close(self) -> None:
+        pass
+
+
+class Collection(ImageCollection):
+    """A collection whose places can be anything."""
+
+    def __init__(self, place: Any, commit: Callable[..., Any] = lambda: None) -> None:
+        self._place = place
+        self._commit = commit
+
+    def place(self, names: Any) -> Any:
+        return self._place
+
+    def commit(self) -> None:
+        self._commit()
+
+    def close(self) -> None:
+        pass
+
+
+def place(**members: Any) -> ImageReference:
+    """A guarded place whose reference has other members than it should."""
+    return guarded(type("Odd", (Place,), members)(), LABEL)
+
+
+def commit_of(reference: ImageReference) -> None:
+    collection = reference.open_collection()
+    assert collection is not None
+    with collection:
+        collection.place([])
+        collection.commit()
+
+
+class TestPlacesOfSeveralImages:
+    @pytest.mark.parametrize(
+        ("members", "call", "problem"),
+        [
+            ({"names": gives(None)}, "names", "names returned None, not a sequence"),
+            ({"names": gives(["app"])}, "names", "an item that names returned an instance of"),
+            ({"examine": gives(None)}, "examine", 'examine returned None, not of "Examination"'),
+            ({"open_images": gives(7)}, "open_images", "lacks references, close"),
+            ({"open_images": gives(Several([7]))}, "open_images", "lacks scheme"),
+            ({"open_images": gives(Several(None))}, "open_images", "not a sequence"),
+            ({"open_collection": gives(7)}, "open_collection", "lacks place, commit, close"),
+            ({"open_collection": fails(ZeroDivisionError("by zero"))}, "open_collection", DIVISION),
+        ],
+    )
+    def test_what_they_do_wrong_is_the_plugins_fault(
+        self, members: dict[str, Any], call: str, problem: str
+    ) -> None:
+        with pytest.raises(PluginError) as caught:
+            getattr(place(**members), call)()
+        assert str(caught.value).startswith(f'plugin "{LABEL}": ')
+        assert problem in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("collection", "problem"),
+        [
+            (Collection(None), "the reference that place of"),
+            (
+                Collection(full(), fails(ZeroDivisionError("by zero"))),
+                f'commit of "memory" {DIVISION}',
+            ),
+        ],
+    )
+    def test_so_is_what_a_collection_does_wrong(self, collection: Any, problem: str) -> None:
+        with pytest.raises(PluginError) as caught:
+            commit_of(place(open_collection=gives(collection)))
+        assert problem in str(caught.value)
+
+    def test_what_is_opened_through_them_is_guarded_too(self) -> None:
+        broken = full(source=type("Source", (MemorySource,), {"manifest": gives(None)}))
+        images = place(open_images=gives(Several([broken]))).open_images()
+        assert images is not None
+        with images, images.references[0].open_source() as opened, pytest.raises(PluginError):
+            opened.manifest()
+
+    def test_a_place_of_one_image_stays_one(self) -> None:
+        assert place().open_images() is None
+        assert place().open_collection() is None

@@ -1,0 +1,96 @@
+"""Places of several images: all of them are given, and several are taken."""
+
+from typing import Final
+
+from imgcopy_core_stubs.conformance.images import build_image_for, layer
+from imgcopy_core_stubs.conformance.kit_place import KitPlace
+from imgcopy_core_stubs.conformance.law import About, law
+from imgcopy_core_stubs.conformance.subject import Spot, Subject
+from imgcopy_core_stubs.conformance.trying import calling, require
+from imgcopy_core_stubs.copy import copy_image
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import InvalidReference
+from imgcopy_core_stubs.manifest import ImageManifest, parse_manifest
+from imgcopy_core_stubs.reference import DockerReference
+from imgcopy_core_stubs.transport import ImageCollection
+
+_NAMES: Final = ("example.org/kit/one:1", "example.org/kit/two:latest")
+
+
+@law(About.SOURCE, "all images of a place are given")
+def all_images(subject: Subject) -> None:
+    """`open_images` gives the image that is stored, whatever else is there; or it returns None."""
+    spot = subject.readable_spot()
+    with subject.source(spot) as source, calling("manifest"):
+        wanted = source.manifest().digest
+    images = _images(subject, spot)
+    if images is None:
+        return
+    advice = "return None from open_images if a place holds one image, or else give all of them"
+    require(wanted in images, "open_images to give the image that is stored", "not", advice)
+
+
+@law(About.COPY, "several images go to one place")
+def several_images(subject: Subject) -> None:
+    """Images that `open_collection` takes come back from `open_images`, each with its name.
+
+    Where a place holds one image, it returns None. A reference that names an image is refused by
+    an `InvalidReference`; give the `Place` a `new_collection` then.
+    """
+    spot = subject.collection_spot()
+    collection = _open_collection(subject, spot)
+    if collection is None:
+        return
+    images = [build_image_for(subject.capabilities, [layer(0), layer(n)]) for n in (1, 2)]
+    with collection:
+        for image, name in zip(images, _NAMES, strict=True):
+            with calling("place"):
+                place = collection.place([DockerReference.parse(name)])
+            with calling(f"copying {name} into a collection"):
+                copy_image(KitPlace.of(image), place)
+        with calling("commit of the collection"):
+            collection.commit()
+    found = _images(subject, spot) or {}
+    advice = "store an image that place() was called for under the names that it was given"
+    names = sorted(name for each in found.values() for name in each.names)
+    require(names == sorted(_NAMES), f"images named {_NAMES}", names, advice)
+    by_name = {each.names: each.config for each in found.values()}
+    for image, name in zip(images, _NAMES, strict=True):
+        right = by_name.get((name,)) == image.config.digest
+        require(right, f"{name} to be the image that was copied there", by_name, advice)
+
+
+class _Found:
+    def __init__(self, config: Digest | None, names: tuple[str, ...]) -> None:
+        self.config = config
+        self.names = names
+
+
+def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found] | None:
+    """Open every image at a spot; return their configs and names by their manifests."""
+    options = subject.place.source_options
+    with calling("open_images", "give references that can be opened while open_images is open"):
+        opened = spot.reference.open_images(options)
+        if opened is None:
+            return None
+        found: dict[Digest, _Found] = {}
+        with opened:
+            for reference in opened.references:
+                with reference.open_source(options) as source:
+                    parsed = parse_manifest(source.manifest(), f"manifest of {reference}")
+                config = parsed.config.digest if isinstance(parsed, ImageManifest) else None
+                names = tuple(str(name) for name in reference.names(options))
+                found[parsed.digest] = _Found(config, names)
+        opened.close()  # which may be done twice
+        return found
+
+
+def _open_collection(subject: Subject, spot: Spot) -> ImageCollection | None:
+    options = subject.place.destination_options
+    with calling("open_collection", "return None, or a collection"):
+        try:
+            return spot.reference.open_collection(options)
+        except InvalidReference:
+            if subject.place.new_collection is None:
+                return None
+            raise

@@ -1,0 +1,75 @@
+"""Places of several images that lie, each in one way."""
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from imgcopy_core_stubs import DockerReference, ImageCollection, ImageReference, StoredImages
+from tests.core.conformance.catching import caught_by
+from tests.core.conformance.shelf import ShelfReference
+
+
+class Listed(StoredImages):
+    def __init__(self, references: Sequence[ImageReference]) -> None:
+        self._references = references
+
+    @property
+    def references(self) -> Sequence[ImageReference]:
+        return self._references
+
+    def close(self) -> None:
+        pass
+
+
+@frozen
+class NamedShelf(ShelfReference):
+    """One of several shelves."""
+
+    def names(self, options: object | None = None) -> Sequence[DockerReference]:
+        return [DockerReference.parse(self.name.partition("//")[2])]
+
+
+class Wall(ImageCollection):
+    """Shelves side by side, named by the place and the image's name."""
+
+    def __init__(self, reference: ShelfReference) -> None:
+        self.reference = reference
+
+    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+        return evolve(self.reference, name=f"{self.reference.name}//{names[0]}")
+
+    def commit(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Forgetful(Wall):
+    """Takes every image for the first one."""
+
+    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+        return super().place([DockerReference.parse("example.org/kit/one:1")])
+
+
+@caught_by("source: all images of a place are given", "to give the image that is stored")
+@frozen
+class GivesNone(ShelfReference):
+    """Holds several images, and gives none of them."""
+
+    def open_images(self, options: object | None = None) -> StoredImages:
+        return Listed([])
+
+
+@caught_by("copy: several images go to one place", "images named")
+@frozen
+class TakesOne(ShelfReference):
+    """Takes several images, and keeps the last."""
+
+    def open_collection(self, options: object | None = None) -> ImageCollection:
+        return Forgetful(self)
+
+    def open_images(self, options: object | None = None) -> StoredImages | None:
+        transport = self.transport
+        below = [name for name in transport.shelves if name.startswith(f"{self.name}//")]
+        return Listed([NamedShelf(name, transport) for name in below]) if below else None
