@@ -63,6 +63,8 @@ def by_containerd(peers: Peers, archive: Path, image: Stored) -> str:
 
 
 def by_podman(peers: Peers, archive: Path, image: Stored) -> str:
+    # An image that is there already keeps the manifest that it came with first.
+    peers.podman("image", "rm", "--all", "--force")
     peers.podman("load", "--input", archive)
     (found,) = json.loads(peers.podman("image", "inspect", NAME))
     peers.podman("image", "rm", "--force", NAME)
