@@ -11,6 +11,7 @@ from typing import Final
 _CONTENTS: Final = {
     "atomic_file": ("AtomicFile",),
     "capabilities": (
+        "CopyDemands",
         "DestinationCapabilities",
         "LayerCompression",
         "SourceCapabilities",
@@ -107,7 +108,7 @@ _CONTENTS: Final = {
         "NoSignatures",
         "required_digest",
     ),
-    "standard_output": ("open_standard_output",),
+    "standard_output": ("STANDARD_OUTPUT_PATHS", "is_pipe_or_device", "open_standard_output"),
     "streams": (
         "ByteStream",
         "CHUNK",
@@ -117,7 +118,6 @@ _CONTENTS: Final = {
     "transport": (
         "API_VERSION",
         "BlobInfo",
-        "CopyDemands",
         "ImageCollection",
         "ImageDestination",
         "ImageReference",

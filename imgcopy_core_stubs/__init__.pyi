@@ -1,6 +1,7 @@
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs.atomic_file import AtomicFile
 from imgcopy_core_stubs.capabilities import (
+    CopyDemands,
     DestinationCapabilities,
     LayerCompression,
     SourceCapabilities,
@@ -93,7 +94,11 @@ from imgcopy_core_stubs.refusals import (
     NoSignatures,
     required_digest,
 )
-from imgcopy_core_stubs.standard_output import open_standard_output
+from imgcopy_core_stubs.standard_output import (
+    STANDARD_OUTPUT_PATHS,
+    is_pipe_or_device,
+    open_standard_output,
+)
 from imgcopy_core_stubs.streams import (
     CHUNK,
     ByteStream,
@@ -103,7 +108,6 @@ from imgcopy_core_stubs.structuring import structure
 from imgcopy_core_stubs.transport import (
     API_VERSION,
     BlobInfo,
-    CopyDemands,
     ImageCollection,
     ImageDestination,
     ImageReference,
@@ -116,6 +120,7 @@ __all__ = [
     "API_VERSION",
     "CHUNK",
     "DOCUMENT_LIMIT",
+    "STANDARD_OUTPUT_PATHS",
     "AmbiguousImage",
     "AtomicFile",
     "BlobDone",
@@ -201,6 +206,7 @@ __all__ = [
     "decode_json_value",
     "encode_json",
     "hookimpl",
+    "is_pipe_or_device",
     "listing",
     "media_types",
     "open_standard_output",

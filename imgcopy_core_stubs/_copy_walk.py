@@ -13,6 +13,7 @@ from attrs import frozen
 
 from imgcopy_core_stubs._copy_blob import LayerKey, LayerTask, read_document
 from imgcopy_core_stubs._copy_plan import Planner
+from imgcopy_core_stubs.capabilities import CopyDemands
 from imgcopy_core_stubs.copy_options import CopyOptions, Instances
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import UnsupportedByDestination
@@ -28,7 +29,6 @@ from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import (
     BlobInfo,
-    CopyDemands,
     ImageDestination,
     ImageReference,
     ImageSource,

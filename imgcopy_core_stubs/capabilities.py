@@ -1,4 +1,6 @@
-"""What a source and a destination can do. Constant for the object's lifetime.
+"""What a source and a destination can do, and what a copy asks of them.
+
+What they can do is constant for the object's lifetime.
 
 The copy engine asks nothing else before it acts, and the conformance kit holds every answer
 against what the object does.
@@ -62,3 +64,13 @@ class DestinationCapabilities:
 
     stores_indexes: bool = False
     """Whether an index and its instances can be stored (`put_manifest` with `instance_digest`)."""
+
+
+@frozen(kw_only=True)
+class CopyDemands:
+    """What a copy asks of a destination that has several ways to store an image."""
+
+    preserve_digests: bool = False
+    """The manifest must be stored byte for byte, with the layers as the source has them."""
+    indexes: bool = False
+    """An index must be stored with all that it names."""

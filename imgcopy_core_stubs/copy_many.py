@@ -1,21 +1,12 @@
 """Copying several images to one place, where they appear together if the place can do that."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 
 from imgcopy_core_stubs._copy_walk import demands
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource
-from imgcopy_core_stubs.errors import UsageError
 from imgcopy_core_stubs.events import Observer
-from imgcopy_core_stubs.quoting import quote
-from imgcopy_core_stubs.transport import ImageReference
-
-
-def no_observers(source: ImageReference, destination: ImageReference) -> Sequence[Observer]:
-    """Return nobody."""
-    del source, destination
-    return ()
+from imgcopy_core_stubs.transport import ImageReference, OnlyImage, StoredImages
 
 
 def copy_images(
@@ -24,7 +15,7 @@ def copy_images(
     *,
     options: CopyOptions | None = None,
     destination_options: object | None = None,
-    observers: Callable[[ImageReference, ImageReference], Sequence[Observer]] = no_observers,
+    observers: Callable[[ImageReference], Sequence[Observer]] | None = None,
 ) -> tuple[CopyResult, ...]:
     """Copy images to one place, each under the names that it has at its own.
 
@@ -36,7 +27,7 @@ def copy_images(
         destination: The place, without the name of an image.
         options: How each is copied; None: the defaults.
         destination_options: An instance of the destination transport's `destination_options`.
-        observers: Called for each copy with its source and destination; who observes it.
+        observers: Called for each copy with its source, returns who observes it; None: nobody does.
 
     Raises:
         UsageError: The destination holds one image at a place.
@@ -45,15 +36,11 @@ def copy_images(
     """
     options = options or CopyOptions()
     fitted = destination.fitted_options(destination_options, demands(options))
-    collection = destination.open_collection(fitted)
-    if collection is None:
-        problem = f"a place of {quote(destination.scheme)} holds one image, and several are copied"
-        raise UsageError(problem)
     results: list[CopyResult] = []
-    with collection:
+    with destination.open_collection(fitted) as collection:
         for source in sources:
-            with _images(source) as references:
-                for reference in references:
+            with _opened(source) as images:
+                for reference in images.references:
                     place = collection.place(reference.names(source.options))
                     results.append(
                         copy_image(
@@ -61,18 +48,14 @@ def copy_images(
                             place,
                             options=options,
                             source_options=source.options,
-                            observers=observers(reference, destination),
+                            observers=observers(reference) if observers else (),
                         )
                     )
         collection.commit()
     return tuple(results)
 
 
-@contextmanager
-def _images(source: CopySource) -> Iterator[Sequence[ImageReference]]:
-    stored = source.reference.open_images(source.options) if source.all_images else None
-    if stored is None:
-        yield [source.reference]
-        return
-    with stored:
-        yield stored.references
+def _opened(source: CopySource) -> StoredImages:
+    if source.all_images:
+        return source.reference.open_images(source.options)
+    return OnlyImage(source.reference)

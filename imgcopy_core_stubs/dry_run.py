@@ -6,8 +6,6 @@ it tells how a layer is compressed by its digests and its media type, where a co
 bytes.
 """
 
-import os
-import stat
 from collections.abc import Sequence
 from enum import Enum
 from typing import TypeAlias
@@ -24,7 +22,7 @@ from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
-from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS
+from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS, is_pipe_or_device
 from imgcopy_core_stubs.transport import ImageReference
 
 
@@ -146,19 +144,11 @@ def _refuse_what_cannot_be_tried(destination: ImageReference) -> None:
     if path is None:
         is_stream = text == "-" or text.startswith("-:")
     else:
-        is_stream = path in STANDARD_OUTPUT_PATHS or _is_pipe_or_device(path)
+        is_stream = path in STANDARD_OUTPUT_PATHS or is_pipe_or_device(path)
     if is_stream:
         name = quote(f"{destination.scheme}:{text}")
         problem = f"{name} is standard output, a pipe or a device (name a file in its place)"
         raise InvalidOption("--dry-run", problem)
-
-
-def _is_pipe_or_device(path: str) -> bool:
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return False  # which is for the transport to judge
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 _Outcome: TypeAlias = tuple[LayerPlan, Digest | None]

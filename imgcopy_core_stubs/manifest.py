@@ -98,13 +98,9 @@ class ImageIndex:
         Raises:
             NoMatchingPlatform: None fits; the error lists those that there are.
         """
-        ranked = [
-            (rank, position)
-            for position, manifest in enumerate(self.manifests)
-            if (rank := wanted.rank(manifest.platform or Platform())) is not None
-        ]
-        if ranked:
-            return self.manifests[min(ranked)[1]]
+        best = wanted.best(manifest.platform or Platform() for manifest in self.manifests)
+        if best is not None:
+            return self.manifests[best]
         if len(self.manifests) == 1 and self.manifests[0].platform is None:
             return self.manifests[0]
         available = tuple(

@@ -6,6 +6,7 @@ Source: OCI image-spec `image-index.md`; the variants' order is containerd's and
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Final, Self
 
 from attrs import evolve, field, frozen
@@ -66,6 +67,15 @@ class Platform:
         machine = os.uname().machine if hasattr(os, "uname") else "x86_64"
         architecture, variant = _MACHINES.get(machine, (machine, ""))
         return cls("windows" if sys.platform == "win32" else "linux", architecture, variant)
+
+    def best(self, candidates: Iterable[Self]) -> int | None:
+        """Return the position of the one that fits best, the first of equals; None: none fits."""
+        ranked = [
+            (rank, position)
+            for position, candidate in enumerate(candidates)
+            if (rank := self.rank(candidate)) is not None
+        ]
+        return min(ranked)[1] if ranked else None
 
     def rank(self, offered: "Platform") -> int | None:
         """Say how well an offered platform fits this one: 0 is best, None is not at all."""

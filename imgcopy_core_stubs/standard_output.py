@@ -1,4 +1,4 @@
-"""Standard output: for data alone, whatever else the process prints.
+"""Standard output: for data alone, whatever else the process prints; and what is like it.
 
 A program reserves it before it runs foreign code. From then on, descriptor 1 and `sys.stdout` lead
 to standard error: that is where `print`, `os.write(1, …)`, a C library and subprocesses write, in
@@ -6,6 +6,7 @@ any thread and at exit too. Data goes through a descriptor that no subprocess in
 """
 
 import os
+import stat
 import sys
 from io import FileIO
 from typing import Final, TextIO
@@ -28,6 +29,15 @@ class _Reserved:
 
 
 _reserved: list[_Reserved] = []  # one at most
+
+
+def is_pipe_or_device(path: str) -> bool:
+    """Whether there is something at a path that is opened as it is: no file, and no directory."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False  # which is for whoever opens it to judge
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def open_standard_output() -> FileIO:

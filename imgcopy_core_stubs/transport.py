@@ -1,8 +1,12 @@
-"""The contract of a transport: four small protocols that the copy engine works through.
+"""The contract of a transport: small protocols that the copy engine works through.
 
 A `Transport` parses references; an `ImageReference` opens an `ImageSource` to read an image or an
-`ImageDestination` to store one. Everything is synchronous. Errors are those of `errors`: a source
-raises `SourceError`s, a destination `DestinationError`s, so a message says which side failed.
+`ImageDestination` to store one. Where a place holds several images, it opens `StoredImages` to read
+them all, or an `ImageCollection` to store several. Everything is synchronous. Errors are those of
+`errors`: a source raises `SourceError`s, a destination `DestinationError`s, so a message says which
+side failed.
+
+It is one file, longer than others, because whoever writes a transport reads it from end to end.
 
 To implement a protocol, subclass it: what is abstract is missing until you define it, what has a
 body here is derived from the rest.
@@ -14,10 +18,16 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self, runtime_check
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.capabilities import (
+    CopyDemands,
+    DestinationCapabilities,
+    SourceCapabilities,
+)
 from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.errors import UsageError
 from imgcopy_core_stubs.manifest import Descriptor, ImageManifest, RawManifest
+from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.streams import ByteStream
 
@@ -48,16 +58,6 @@ class BlobInfo:
             descriptor.urls,
             descriptor.annotations,
         )
-
-
-@frozen(kw_only=True)
-class CopyDemands:
-    """What a copy asks of a destination that has several ways to store an image."""
-
-    preserve_digests: bool = False
-    """The manifest must be stored byte for byte, with the layers as the source has them."""
-    indexes: bool = False
-    """An index must be stored with all that it names."""
 
 
 @runtime_checkable
@@ -136,27 +136,27 @@ class ImageReference(Protocol):
         del options
         return Examination()
 
-    def open_images(self, options: object | None = None) -> "StoredImages | None":
+    def open_images(self, options: object | None = None) -> "StoredImages":
         """Open all images at this place, for reading; the caller closes what is returned.
 
-        None: a place of this transport holds one image.
+        A reference that names one of several images gives just that one.
 
         Raises:
             SourceError: The place cannot be read.
         """
         del options
-        return None
+        return OnlyImage(self)
 
-    def open_collection(self, options: object | None = None) -> "ImageCollection | None":
+    def open_collection(self, options: object | None = None) -> "ImageCollection":
         """Prepare to store several images at this place; the caller closes what is returned.
 
-        None: a place of this transport holds one image.
-
         Raises:
+            UsageError: A place of this transport holds one image, or the reference names one.
             DestinationError: Nothing can be stored there.
         """
         del options
-        return None
+        problem = f"a place of {quote(self.scheme)} holds one image, and several are to go there"
+        raise UsageError(problem)
 
     def fitted_options(self, options: object | None, demands: CopyDemands) -> object | None:
         """Return the options for writing, fitted to what a copy demands.
@@ -205,6 +205,21 @@ class StoredImages(Closing, Protocol):
     @abstractmethod
     def references(self) -> Sequence[ImageReference]:
         """The images in their order. They can be opened for as long as this object is."""
+
+
+class OnlyImage(StoredImages):
+    """The one image of a place that holds no more."""
+
+    def __init__(self, reference: ImageReference) -> None:
+        self._reference = reference
+
+    @property
+    def references(self) -> Sequence[ImageReference]:
+        """The image."""
+        return [self._reference]
+
+    def close(self) -> None:
+        """Do nothing: a source opens what it reads."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """Validation: everything of an image or a place read and verified, and every problem reported."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
@@ -102,9 +102,9 @@ def validate_place(
     """
     findings = _Findings()
     all_verify = True
-    with findings.collecting(what), _images(reference, options) as images:
-        for image in images:
-            name = what if len(images) == 1 else f"{image.scheme}:{image}"
+    with findings.collecting(what), reference.open_images(options) as images:
+        for image in images.references:
+            name = what if len(images.references) == 1 else f"{image.scheme}:{image}"
             with findings.collecting(name), image.open_source(options) as source:
                 _Validator(source, name, findings, layer_limit).check_all(platform)
         all_verify = not findings.problems
@@ -117,19 +117,6 @@ def validate_place(
             if all_verify or verdict.outcome is Outcome.REFUSES
         ]
     return findings.result()
-
-
-@contextlib.contextmanager
-def _images(
-    reference: ImageReference, options: object | None
-) -> Iterator[Sequence[ImageReference]]:
-    """Open all images at a place, or the one that its reference means."""
-    stored = reference.open_images(options)
-    if stored is None:
-        yield [reference]
-        return
-    with stored:
-        yield stored.references
 
 
 class _Findings:

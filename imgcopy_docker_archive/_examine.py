@@ -31,7 +31,7 @@ from imgcopy_docker_archive._contents import ArchiveContents, ListedImage
 from imgcopy_docker_archive._fact_finding import archive_facts
 from imgcopy_docker_archive._members import ArchiveMembers
 from imgcopy_docker_archive._readers import CONTAINERD_MANIFEST_LIMIT, verdicts
-from imgcopy_docker_archive._tag import parse_tag
+from imgcopy_docker_archive._tag import parse_tag, tag_or_none
 from imgcopy_docker_archive._tar_walk import LINKS, MemberKind, TarMember, walk
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions, Layout
 from imgcopy_docker_archive.format import BLOCK, MANIFEST, REPOSITORIES, ManifestItem
@@ -240,8 +240,4 @@ def _compression(path: str) -> Compression:
 
 
 def _has_tag(image: ListedImage, tag: DockerReference) -> bool:
-    for text in image.tags:
-        with contextlib.suppress(InvalidReference):
-            if parse_tag(text) == tag:
-                return True
-    return False
+    return any(tag_or_none(text) == tag for text in image.tags)

@@ -20,18 +20,15 @@ from imgcopy_core_stubs import (
     Closing,
     DestinationWriteFailed,
     Digest,
-    DigestMismatch,
     DockerReference,
     ImageIndex,
     InvalidDestination,
     JsonObject,
     SourceError,
     decode_json,
-    parse_config,
-    quote,
 )
 from imgcopy_docker_archive._archive_file import ArchiveFile, open_archive
-from imgcopy_docker_archive._docker_images import manifest_items
+from imgcopy_docker_archive._docker_images import image_files, manifest_items
 from imgcopy_docker_archive._image_list import tags_of
 from imgcopy_docker_archive._members import ArchiveMembers
 from imgcopy_docker_archive._oci_images import read_index
@@ -42,10 +39,10 @@ from imgcopy_docker_archive.format import (
     MANIFEST,
     REPOSITORIES,
     ManifestItem,
-    config_path,
     layer_path,
 )
 from imgcopy_docker_archive.oci_format import BLOBS, INDEX, MARKER
+from imgcopy_docker_archive.source import read_config
 
 _LISTS: Final = (MANIFEST, REPOSITORIES, MARKER, INDEX)
 
@@ -168,13 +165,11 @@ def _kept(members: ArchiveMembers) -> Iterator[tuple[int, int]]:
 
 def _layers(members: ArchiveMembers, item: ManifestItem) -> Iterator[tuple[Digest, int]]:
     """Yield the diff IDs and sizes of those layers of an image that are named by diff IDs."""
-    raw = members.document(item.config, named_by=MANIFEST, limit=DOCUMENT_LIMIT)
-    config = parse_config(raw, f"config {quote(item.config)} of {quote(members.archive.name)}")
-    if re.fullmatch("[0-9a-f]{64}.json", item.config) and item.config != config_path(config.digest):
-        raise DigestMismatch(f"config {quote(item.config)}", item.config, str(config.digest))
-    for diff_id, name in zip(config.diff_ids, item.layers, strict=False):
+    files = image_files(members, item)
+    config = read_config(members.archive, files)
+    for diff_id, name, file in zip(config.diff_ids, item.layers, files.layers, strict=False):
         if name == layer_path(diff_id):
-            yield diff_id, members.file(name, named_by=MANIFEST).size
+            yield diff_id, file.size
 
 
 def _v1_folders(members: ArchiveMembers) -> Iterator[tuple[str, bytes]]:

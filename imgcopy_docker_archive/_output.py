@@ -2,10 +2,10 @@
 
 import errno
 import fcntl
-import gzip
 import io
 import os
 import stat
+import sys
 import threading
 from abc import abstractmethod
 from typing import BinaryIO, Final, Protocol
@@ -163,8 +163,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 def _can_go_back(file: BinaryIO) -> bool:
-    opened: object = file
-    if not file.seekable() or isinstance(opened, gzip.GzipFile):  # which says that it is seekable
+    if not file.seekable() or _is_gzip_file(file):  # which says that it is seekable
         return False
     try:
         descriptor = file.fileno()
@@ -172,3 +171,8 @@ def _can_go_back(file: BinaryIO) -> bool:
         return True
     appends = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
     return stat.S_ISREG(os.fstat(descriptor).st_mode) and not appends
+
+
+def _is_gzip_file(file: object) -> bool:
+    gzip = sys.modules.get("gzip")  # whoever made such a file has loaded it; we need not
+    return gzip is not None and isinstance(file, gzip.GzipFile)

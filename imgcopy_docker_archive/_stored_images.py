@@ -16,8 +16,8 @@ from imgcopy_core_stubs import (
     StoredImages,
 )
 from imgcopy_docker_archive._docker_images import image_files
-from imgcopy_docker_archive._oci_source import OciArchiveSource
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions
+from imgcopy_docker_archive.oci_source import OciArchiveSource
 from imgcopy_docker_archive.reader import ArchiveImage, ArchiveReader, open_reader
 from imgcopy_docker_archive.reference import DockerArchiveReference
 from imgcopy_docker_archive.source import DockerArchiveSource

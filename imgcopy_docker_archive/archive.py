@@ -1,13 +1,12 @@
 """A docker archive at its place: a file that appears at commit, or a pipe."""
 
 import contextlib
-import os
-import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
 from imgcopy_core_stubs import (
+    STANDARD_OUTPUT_PATHS,
     AtomicFile,
     DestinationWriteFailed,
     DockerReference,
@@ -19,6 +18,7 @@ from imgcopy_core_stubs import (
     InvalidOption,
     Platform,
     UsageError,
+    is_pipe_or_device,
     open_standard_output,
     options_or_default,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # loaded when they are used
     from imgcopy_docker_archive._old_archive import OldArchive
     from imgcopy_docker_archive.oci_writer import OciArchiveWriter
 
-STANDARD_OUTPUT: Final = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+STANDARD_OUTPUT: Final = ("-", *STANDARD_OUTPUT_PATHS)
 
 
 class DockerArchive(ImageCollection):
@@ -73,12 +73,8 @@ class DockerArchive(ImageCollection):
             stack.callback(file.discard)
             self._output = compressed_output(file, path, options.compression)
             stack.callback(self._output.discard)
-            self.writer: ArchiveWriter | OciArchiveWriter
+            self.writer = _writer(self._output.file, path, layout, options)
             """Writes the archive's members."""
-            if layout is Layout.OCI:
-                self.writer = _oci_writer(self._output.file, path, options)
-            else:
-                self.writer = _docker_writer(self._output.file, path, options)
             if old is not None:
                 self.writer.resume(old)
             self._open = stack.pop_all()
@@ -142,7 +138,7 @@ def _open_old(path: str, options: DockerArchiveDestinationOptions) -> "OldArchiv
     """Open the archive to append to; None: there is none yet."""
     from imgcopy_docker_archive._old_archive import OldArchive  # noqa: PLC0415  (only to append)
 
-    if path in STANDARD_OUTPUT or _is_pipe_or_device(path):
+    if path in STANDARD_OUTPUT or is_pipe_or_device(path):
         raise InvalidDestination(path, "one cannot append to a pipe")
     try:
         return OldArchive(path, temporary_directory=options.temporary_directory)
@@ -168,25 +164,19 @@ def _layout(
     return layout
 
 
-def _docker_writer(
-    file: BinaryIO, path: str, options: DockerArchiveDestinationOptions
-) -> ArchiveWriter:
-    return ArchiveWriter(
-        file,
-        path,
-        temporary_directory=options.temporary_directory,
-        v1_folders=options.v1_folders,
-    )
-
-
-def _oci_writer(
-    file: BinaryIO, path: str, options: DockerArchiveDestinationOptions
-) -> "OciArchiveWriter":
+def _writer(
+    file: BinaryIO, path: str, layout: Layout, options: DockerArchiveDestinationOptions
+) -> "ArchiveWriter | OciArchiveWriter":
+    directory = options.temporary_directory
+    if layout is Layout.DOCKER:
+        return ArchiveWriter(
+            file, path, temporary_directory=directory, v1_folders=options.v1_folders
+        )
     from imgcopy_docker_archive.oci_writer import (  # noqa: PLC0415  (only for its layout)
         OciArchiveWriter,
     )
 
-    return OciArchiveWriter(file, path, temporary_directory=options.temporary_directory)
+    return OciArchiveWriter(file, path, temporary_directory=directory)
 
 
 class _Place(ImageReference):
@@ -242,7 +232,7 @@ def _open_output(
 ) -> DestinationFile:
     if path in STANDARD_OUTPUT:
         return _OpenFile(path, _standard_output(path))
-    if _is_pipe_or_device(path):
+    if is_pipe_or_device(path):
         try:
             return _OpenFile(path, open(path, "wb", buffering=0))
         except OSError as error:
@@ -261,11 +251,3 @@ def _standard_output(path: str) -> BinaryIO:
         file.close()
         raise InvalidDestination(path, "it is a terminal (redirect it to a file or a pipe)")
     return file
-
-
-def _is_pipe_or_device(path: str) -> bool:
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)

@@ -134,13 +134,9 @@ class OciArchiveDestination(ArchiveDestination):
             return parsed if _is_for_docker(parsed) else None
         images = [found for found in self._images_below(parsed) if _is_for_docker(found[1])]
         wanted = self._platform or Platform.of_this_machine()
-        ranked = [
-            (rank, position)
-            for position, (platform, _) in enumerate(images)
-            if (rank := wanted.rank(platform)) is not None
-        ]
-        if ranked:
-            return images[min(ranked)[1]][1]
+        best = wanted.best(platform for platform, _ in images)
+        if best is not None:
+            return images[best][1]
         if self._platform is not None:
             available = tuple(str(platform) for platform, _ in images)
             raise NoMatchingPlatform(quote(self._name), str(wanted), available)

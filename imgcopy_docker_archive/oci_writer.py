@@ -12,17 +12,14 @@ from imgcopy_core_stubs import (
     ImageManifest,
 )
 from imgcopy_docker_archive import oci_format as layout
-from imgcopy_docker_archive._blobs import BlobMembers
-from imgcopy_docker_archive._image_list import ImageList
 from imgcopy_docker_archive._index_list import IndexList
-from imgcopy_docker_archive._tar_write import TarWriter
-from imgcopy_docker_archive.format import MANIFEST
+from imgcopy_docker_archive._layout_writer import LayoutWriter
 
 if TYPE_CHECKING:  # loaded when it is used
     from imgcopy_docker_archive._old_archive import OldArchive
 
 
-class OciArchiveWriter:
+class OciArchiveWriter(LayoutWriter):
     """Writes an archive of the `oci` layout to a binary file that its caller opened and closes.
 
     Blobs are shared between images, each stored once, as it comes. The order of calls: for each
@@ -38,27 +35,15 @@ class OciArchiveWriter:
     def __init__(
         self, file: BinaryIO, name: str = "archive", *, temporary_directory: str | None = None
     ) -> None:
-        self._name = name
-        self._tar = TarWriter(file, name, temporary_directory=temporary_directory)
-        self._blobs = BlobMembers(self._tar, name, layout.blob_path)
+        super().__init__(
+            file, name, temporary_directory=temporary_directory, blob_path=layout.blob_path
+        )
         self._index = IndexList()
-        self._images = ImageList()  # those that manifest.json lists
 
     def resume(self, old: "OldArchive") -> None:
-        """Take over an archive's members, before anything else is written.
-
-        Args:
-            old: An archive of the same layout. The caller closes it, after this writer's last call.
-        """
-        self._tar.take_over(old.file, old.contents.kept)
-        self._blobs.resume(old.contents.blobs)
+        """Take over an archive's members, as `LayoutWriter` does, and its index."""
+        super().resume(old)
         self._index = IndexList(old.contents.entries)
-        self._images = ImageList(old.contents.items)
-
-    @property
-    def parallel(self) -> bool:
-        """Whether blobs can be put from several threads at a time: in a pipe they cannot."""
-        return self._tar.seekable
 
     def blob_size(self, digest: Digest) -> int | None:
         """Return the size in bytes of a blob or manifest that is in the archive, or None."""
@@ -113,10 +98,6 @@ class OciArchiveWriter:
             self._images.add(config, layers, tags)
         self._blobs.complete()
 
-    def drop_incomplete_image(self) -> None:
-        """Forget, and on a seekable file cut off, what was put since the last `add_image`."""
-        self._blobs.drop_incomplete()
-
     def finish(self) -> None:
         """Write what makes the blobs a layout and an archive, and its end; flush the file.
 
@@ -124,8 +105,6 @@ class OciArchiveWriter:
             UnsupportedByDestination: There are so many images that no reader takes the list.
             DestinationWriteFailed: The operating system reported an error.
         """
-        manifest = self._images.document(self._name)
-        self._tar.add(layout.MARKER, layout.MARKER_CONTENT)
-        self._tar.add(layout.INDEX, self._index.document())
-        self._tar.add(MANIFEST, manifest)
-        self._tar.finish()
+        self._finish(
+            [(layout.MARKER, layout.MARKER_CONTENT), (layout.INDEX, self._index.document())]
+        )

@@ -61,7 +61,7 @@ class DockerArchiveSource(ImageSource):
     def __init__(self, archive: ArchiveFile, files: ImageFiles, *, owned: bool = True) -> None:
         self._archive = archive
         self._owned = owned
-        self._config = _read_config(archive, files)
+        self._config = read_config(archive, files)
         self._layers = _layers(archive, files, self._config)
         self._manifest: RawManifest | None = None
 
@@ -135,7 +135,13 @@ class DockerArchiveSource(ImageSource):
         return sniff(self._archive.read_at(layer.offset, min(BLOCK, layer.size)))
 
 
-def _read_config(archive: ArchiveFile, files: ImageFiles) -> ImageConfig:
+def read_config(archive: ArchiveFile, files: ImageFiles) -> ImageConfig:
+    """Read and verify an image's config.
+
+    Raises:
+        DigestMismatch: It does not have the digest that it is named by.
+        InvalidDocument: It breaks its format.
+    """
     what = f"config {quote(files.config_name)} of {quote(archive.name)}"
     raw = archive.read_at(files.config.offset, files.config.size)
     named = _DIGEST_IN_NAME.fullmatch(files.config_name)

@@ -13,15 +13,14 @@ from imgcopy_core_stubs import (
     media_types,
 )
 from imgcopy_docker_archive import format as layout
-from imgcopy_docker_archive._blobs import BlobMembers
-from imgcopy_docker_archive._image_list import ImageList, tags_of
-from imgcopy_docker_archive._tar_write import TarWriter
+from imgcopy_docker_archive._image_list import tags_of
+from imgcopy_docker_archive._layout_writer import LayoutWriter
 
 if TYPE_CHECKING:  # loaded when it is used
     from imgcopy_docker_archive._old_archive import OldArchive
 
 
-class ArchiveWriter:
+class ArchiveWriter(LayoutWriter):
     """Writes a docker archive to a binary file, seekable or not, that its caller opened and closes.
 
     Layers, v1 folders and configs are shared between images, each stored once. The order of calls:
@@ -43,34 +42,25 @@ class ArchiveWriter:
         temporary_directory: str | None = None,
         v1_folders: bool = True,
     ) -> None:
-        self._name = name
-        self._tar = TarWriter(file, name, temporary_directory=temporary_directory)
-        self._layers = BlobMembers(self._tar, name, layout.layer_path)  # by diff ID
-        self._images = ImageList()
+        super().__init__(
+            file,
+            name,
+            temporary_directory=temporary_directory,
+            blob_path=layout.layer_path,  # by diff ID
+        )
         self._has_v1_folders = v1_folders
         self._v1_folders: dict[str, bytes] = {}  # their `json` by id
         self._top_folders: dict[str, str] = {}  # by config, of images with layers
 
     def resume(self, old: "OldArchive") -> None:
-        """Take over an archive's members, before anything else is written.
-
-        Args:
-            old: An archive of the same layout. The caller closes it, after this writer's last call.
-        """
-        self._tar.take_over(old.file, old.contents.kept)
-        self._layers.resume(old.contents.blobs)
-        self._images = ImageList(old.contents.items)
+        """Take over an archive's members, as `LayoutWriter` does, and its v1 folders."""
+        super().resume(old)
         self._v1_folders = dict(old.contents.v1_folders)
         self._top_folders = dict(old.contents.top_folders)
 
-    @property
-    def parallel(self) -> bool:
-        """Whether layers can be put from several threads at a time: in a pipe they cannot."""
-        return self._tar.seekable
-
     def layer(self, diff_id: Digest) -> BlobInfo | None:
         """Return the layer with this diff ID if it is in the archive, or None."""
-        size = self._layers.size(diff_id)
+        size = self._blobs.size(diff_id)
         return None if size is None else BlobInfo(diff_id, size, media_types.DOCKER_LAYER)
 
     def put_layer(self, stream: ByteStream, info: BlobInfo) -> BlobInfo:
@@ -85,7 +75,7 @@ class ArchiveWriter:
             DestinationWriteFailed: The operating system reported an error.
             SourceError: From the stream. Nothing of the layer stays (in a pipe: nothing follows).
         """
-        return self._layers.put(stream, info)
+        return self._blobs.put(stream, info)
 
     def add_image(self, config: ImageConfig, tags: Sequence[DockerReference]) -> None:
         """Write an image's config and v1 folders, and list it under its tags.
@@ -98,7 +88,7 @@ class ArchiveWriter:
             DestinationWriteFailed: The operating system reported an error.
         """
         for diff_id in config.diff_ids:
-            if diff_id not in self._layers:
+            if diff_id not in self._blobs:
                 raise UnsupportedByDestination(self._name, f"the layer {diff_id} was not put")
         path = layout.config_path(config.digest)
         if path not in self._images:
@@ -106,11 +96,7 @@ class ArchiveWriter:
         if self._has_v1_folders:
             self._add_v1_folders(path, config)
         self._images.add(path, [layout.layer_path(diff_id) for diff_id in config.diff_ids], tags)
-        self._layers.complete()
-
-    def drop_incomplete_image(self) -> None:
-        """Forget, and on a seekable file cut off, what was put since the last `add_image`."""
-        self._layers.drop_incomplete()
+        self._blobs.complete()
 
     def finish(self) -> None:
         """Write `repositories`, `manifest.json` and the end of the archive; flush the file.
@@ -119,19 +105,21 @@ class ArchiveWriter:
             UnsupportedByDestination: There are so many images that no reader takes the list.
             DestinationWriteFailed: The operating system reported an error.
         """
-        manifest = self._images.document(self._name)
-        if self._has_v1_folders and any(item.layers for item in self._images):
-            document = layout.repositories_document(
-                {
-                    tag: self._top_folders[item.config]
-                    for item in self._images
-                    for tag in tags_of(item)
-                    if item.config in self._top_folders
-                }
-            )
-            self._tar.add(layout.REPOSITORIES, document)
-        self._tar.add(layout.MANIFEST, manifest)
-        self._tar.finish()
+        has_layers = any(item.layers for item in self._images)
+        if self._has_v1_folders and has_layers:
+            self._finish([(layout.REPOSITORIES, self._repositories())])
+        else:
+            self._finish([])
+
+    def _repositories(self) -> bytes:
+        return layout.repositories_document(
+            {
+                tag: self._top_folders[item.config]
+                for item in self._images
+                for tag in tags_of(item)
+                if item.config in self._top_folders
+            }
+        )
 
     def _add_v1_folders(self, path: str, config: ImageConfig) -> None:
         folders = layout.v1_folders(config.diff_ids, config.raw, self._v1_folders)

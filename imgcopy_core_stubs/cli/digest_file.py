@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 
 from imgcopy_core_stubs.atomic_file import AtomicFile
 from imgcopy_core_stubs.cli.output import write_data
 from imgcopy_core_stubs.errors import DestinationWriteFailed
-from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS
+from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS, is_pipe_or_device
 
 
 @contextlib.contextmanager
@@ -29,7 +28,7 @@ def digest_file(path: str | None) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
     elif path in STANDARD_OUTPUT_PATHS:
         yield lambda digest: write_data(digest.encode())
-    elif _is_special(path):
+    elif is_pipe_or_device(path):
         yield lambda digest: _write_special(path, digest)
     else:
         with AtomicFile(os.path.realpath(path), replace=True) as file:
@@ -42,14 +41,6 @@ def digest_file(path: str | None) -> Iterator[Callable[[str], None]]:
                 file.commit()
 
             yield write
-
-
-def _is_special(path: str) -> bool:
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _write_special(path: str, digest: str) -> None:

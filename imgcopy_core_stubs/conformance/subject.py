@@ -8,7 +8,11 @@ from pathlib import Path
 
 from attrs import frozen
 
-from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.capabilities import (
+    CopyDemands,
+    DestinationCapabilities,
+    SourceCapabilities,
+)
 from imgcopy_core_stubs.conformance.errors import (
     BrokenKit,
     Damaged,
@@ -26,7 +30,6 @@ from imgcopy_core_stubs.conformance.trying import (
 )
 from imgcopy_core_stubs.errors import DestinationError
 from imgcopy_core_stubs.transport import (
-    CopyDemands,
     ImageDestination,
     ImageReference,
     ImageSource,

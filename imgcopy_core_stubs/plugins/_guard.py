@@ -11,7 +11,11 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
-from imgcopy_core_stubs.capabilities import DestinationCapabilities, SourceCapabilities
+from imgcopy_core_stubs.capabilities import (
+    CopyDemands,
+    DestinationCapabilities,
+    SourceCapabilities,
+)
 from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationStateError, ImgcopyError
@@ -39,7 +43,6 @@ from imgcopy_core_stubs.refusals import required_digest
 from imgcopy_core_stubs.streams import ByteStream
 from imgcopy_core_stubs.transport import (
     BlobInfo,
-    CopyDemands,
     ImageCollection,
     ImageDestination,
     ImageReference,
@@ -108,19 +111,15 @@ class _GuardedReference(ImageReference):
         with self._blaming("examine"):
             return check_instance(self._inner.examine(options), Examination, "examine")
 
-    def open_images(self, options: object | None = None) -> StoredImages | None:
+    def open_images(self, options: object | None = None) -> StoredImages:
         with self._blaming("open_images"):
             opened = self._inner.open_images(options)
-            if opened is None:
-                return None
             with _closed_if_refused(opened):
                 return _GuardedImages(check_images(opened), self._blaming, self.scheme, self._label)
 
-    def open_collection(self, options: object | None = None) -> ImageCollection | None:
+    def open_collection(self, options: object | None = None) -> ImageCollection:
         with self._blaming("open_collection"):
             opened = self._inner.open_collection(options)
-            if opened is None:
-                return None
             with _closed_if_refused(opened):
                 return _GuardedCollection(
                     check_collection(opened), self._blaming, self.scheme, self._label

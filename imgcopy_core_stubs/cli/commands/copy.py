@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -16,7 +16,12 @@ from imgcopy_core_stubs.cli.option_help import help_transport_option
 from imgcopy_core_stubs.cli.parameters import key_value, layer_limit_option, source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.progress import ProgressStyle, progress_shown
-from imgcopy_core_stubs.cli.session import Direction, Session, Shorthand
+from imgcopy_core_stubs.cli.session import Direction, Session
+from imgcopy_core_stubs.cli.shorthands import (
+    destination_shorthands,
+    platform_shorthands,
+    tmpdir_shorthands,
+)
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.errors import InvalidOption, SameFile
@@ -145,7 +150,7 @@ def command(  # noqa: PLR0913  (an argument for each option)
     references = [session.reference(source) for source in sources]
     for reference in references:
         _refuse_same_file(reference, destination_reference)
-    tmpdir_takers, destination_tmpdir = _tmpdir_shorthands(
+    tmpdir_takers, destination_tmpdir = tmpdir_shorthands(
         session, references, destination_reference, tmpdir
     )
     copies = [
@@ -163,8 +168,10 @@ def command(  # noqa: PLR0913  (an argument for each option)
         Direction.DESTINATION,
         dest_opt,
         shorthands=[
-            *_shorthands(overwrite=overwrite, append=append, additional_tags=additional_tag),
-            *_platform_shorthands(session, destination_reference, platform, instances),
+            *destination_shorthands(
+                overwrite=overwrite, append=append, additional_tags=additional_tag
+            ),
+            *platform_shorthands(session, destination_reference, platform, instances),
             *destination_tmpdir,
         ],
     )
@@ -200,8 +207,8 @@ class _Job:
     def run(self, shown: Plugin) -> Sequence[CopyResult]:
         """Copy the image, or the images."""
 
-        def observers(source: ImageReference, destination: ImageReference) -> Sequence[Observer]:
-            return self.session.observers(source, destination, shown)
+        def observers(source: ImageReference) -> Sequence[Observer]:
+            return self.session.observers(source, self.destination, shown)
 
         if not self.is_single:
             from imgcopy_core_stubs.copy_many import copy_images  # noqa: PLC0415  (rarely needed)
@@ -221,7 +228,7 @@ class _Job:
                 options=self.options,
                 source_options=source.options,
                 destination_options=self.destination_options,
-                observers=observers(source.reference, self.destination),
+                observers=observers(source.reference),
             )
         ]
 
@@ -249,24 +256,6 @@ def _instances(multi_arch: str | None, *, all_instances: bool) -> Instances:
     return Instances.ALL if all_instances else Instances(multi_arch or "system")
 
 
-def _platform_shorthands(
-    session: Session, destination: ImageReference, platform: Platform | None, instances: Instances
-) -> list[Shorthand]:
-    """Give `--platform` to a destination that stores all images, and shows one of them first."""
-    if platform is None or instances is Instances.SYSTEM:
-        return []
-    shorthand = Shorthand("--platform", "platform", (str(platform),))
-    if instances is Instances.ALL and session.accepts(
-        destination, Direction.DESTINATION, shorthand.name
-    ):
-        return [shorthand]
-    problem = (
-        f"nothing is chosen by platform with --multi-arch {instances.value} "
-        "(leave out one of the two)"
-    )
-    raise InvalidOption("--platform", problem)
-
-
 def _progress_style(progress: str | None, *, quiet: bool) -> ProgressStyle:
     style = ProgressStyle(progress or "auto").resolved()
     if not quiet:
@@ -285,42 +274,3 @@ def _refuse_same_file(source: ImageReference, destination: ImageReference) -> No
         return  # one of them is not there, which is for its transport to judge
     if stat.S_ISREG(source_stat.st_mode) and os.path.samestat(source_stat, destination_stat):
         raise SameFile(destination.path)
-
-
-def _shorthands(
-    *, overwrite: bool, append: bool, additional_tags: Sequence[str]
-) -> list[Shorthand]:
-    if overwrite and append:
-        raise InvalidOption("--append", "cannot be combined with --overwrite")
-    shorthands = []
-    if overwrite:
-        shorthands.append(Shorthand("--overwrite", "existing", ("replace",)))
-    if append:
-        shorthands.append(Shorthand("--append", "existing", ("append",)))
-    if additional_tags:
-        tags = tuple(additional_tags)
-        shorthands.append(Shorthand("--additional-tag", "additional_tags", tags, adds=True))
-    return shorthands
-
-
-def _tmpdir_shorthands(
-    session: Session,
-    sources: Iterable[ImageReference],
-    destination: ImageReference,
-    tmpdir: str | None,
-) -> tuple[dict[str, list[Shorthand]], list[Shorthand]]:
-    """Give `--tmpdir` to whichever side has temporary files; if none has, it is refused.
-
-    Returns:
-        What it stands for at the sources, by their schemes; and at the destination.
-    """
-    if tmpdir is None:
-        return {}, []
-    shorthand = Shorthand("--tmpdir", "temporary_directory", (tmpdir,))
-    takers = {
-        source.scheme: [shorthand]
-        for source in sources
-        if session.accepts(source, Direction.SOURCE, shorthand.name)
-    }
-    for_destination = session.accepts(destination, Direction.DESTINATION, shorthand.name)
-    return takers, [shorthand] if for_destination or not takers else []

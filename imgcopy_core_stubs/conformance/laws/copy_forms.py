@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs.capabilities import DestinationCapabilities, LayerCompression
+from imgcopy_core_stubs.capabilities import CopyDemands, DestinationCapabilities, LayerCompression
 from imgcopy_core_stubs.compression import Compression, sniff
 from imgcopy_core_stubs.conformance.capabilities import ANY_OS, FOREIGN_LAYERS, INDEXES
 from imgcopy_core_stubs.conformance.checking import require_same_content, stored_image
@@ -24,7 +24,6 @@ from imgcopy_core_stubs.conformance.subject import Subject
 from imgcopy_core_stubs.conformance.trying import require
 from imgcopy_core_stubs.copy_options import CopyOptions, Instances
 from imgcopy_core_stubs.errors import SourceError, UnsupportedByDestination
-from imgcopy_core_stubs.transport import CopyDemands
 
 _ALL: Final = CopyOptions(instances=Instances.ALL)
 _URL: Final = "https://example.org/layer"

@@ -1,5 +1,6 @@
 """Places of several images: all of them are given, and several are taken."""
 
+from contextlib import closing
 from typing import Final
 
 from imgcopy_core_stubs.conformance.images import build_image_for, layer
@@ -9,7 +10,7 @@ from imgcopy_core_stubs.conformance.subject import Spot, Subject
 from imgcopy_core_stubs.conformance.trying import calling, require
 from imgcopy_core_stubs.copy import copy_image
 from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.errors import InvalidReference
+from imgcopy_core_stubs.errors import UsageError
 from imgcopy_core_stubs.manifest import ImageManifest, parse_manifest
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import ImageCollection
@@ -19,14 +20,12 @@ _NAMES: Final = ("example.org/kit/one:1", "example.org/kit/two:latest")
 
 @law(About.SOURCE, "all images of a place are given")
 def all_images(subject: Subject) -> None:
-    """`open_images` gives the image that is stored, whatever else is there; or it returns None."""
+    """`open_images` gives the image that is stored, whatever else is there."""
     spot = subject.readable_spot()
     with subject.source(spot) as source, calling("manifest"):
         wanted = source.manifest().digest
     images = _images(subject, spot)
-    if images is None:
-        return
-    advice = "return None from open_images if a place holds one image, or else give all of them"
+    advice = "leave open_images out if a place holds one image, or else give all of them"
     require(wanted in images, "open_images to give the image that is stored", "not", advice)
 
 
@@ -34,13 +33,13 @@ def all_images(subject: Subject) -> None:
 def several_images(subject: Subject) -> None:
     """Images that `open_collection` takes come back from `open_images`, each with its name.
 
-    Where a place holds one image, it returns None. A reference that names an image is refused by
-    an `InvalidReference`; give the `Place` a `new_collection` then.
+    Where a place holds one image, or the reference names one, it raises a `UsageError`. Give the
+    `Place` a `new_collection` if there are places for several.
     """
     spot = subject.collection_spot()
     collection = _open_collection(subject, spot)
     if collection is None:
-        return
+        return  # one image at a place
     images = [build_image_for(subject.capabilities, [layer(0), layer(n)]) for n in (1, 2)]
     with collection:
         for image, name in zip(images, _NAMES, strict=True):
@@ -50,7 +49,7 @@ def several_images(subject: Subject) -> None:
                 copy_image(KitPlace.of(image), place)
         with calling("commit of the collection"):
             collection.commit()
-    found = _images(subject, spot) or {}
+    found = _images(subject, spot)
     advice = "store an image that place() was called for under the names that it was given"
     names = sorted(name for each in found.values() for name in each.names)
     require(names == sorted(_NAMES), f"images named {_NAMES}", names, advice)
@@ -66,17 +65,15 @@ class _Found:
         self.names = names
 
 
-def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found] | None:
+def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found]:
     """Open every image at a spot; return their configs and names by their manifests."""
     options = subject.place.source_options
     with calling("open_images", "give references that can be opened while open_images is open"):
         opened = spot.reference.open_images(options)
-        if opened is None:
-            return None
         found: dict[Digest, _Found] = {}
         with opened:
             for reference in opened.references:
-                with reference.open_source(options) as source:
+                with closing(reference.open_source(options)) as source:
                     parsed = parse_manifest(source.manifest(), f"manifest of {reference}")
                 config = parsed.config.digest if isinstance(parsed, ImageManifest) else None
                 names = tuple(str(name) for name in reference.names(options))
@@ -87,10 +84,10 @@ def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found] | None:
 
 def _open_collection(subject: Subject, spot: Spot) -> ImageCollection | None:
     options = subject.place.destination_options
-    with calling("open_collection", "return None, or a collection"):
+    with calling("open_collection", "return a collection, or raise a UsageError"):
         try:
             return spot.reference.open_collection(options)
-        except InvalidReference:
+        except UsageError:
             if subject.place.new_collection is None:
                 return None
             raise

@@ -1,6 +1,7 @@
 """All images of a layout, to read; and several on their way into one."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from attrs import frozen
@@ -35,7 +36,9 @@ class LayoutImages(StoredImages):
     def __init__(self, path: str, index: ImageIndex, only: Descriptor | None) -> None:
         names: dict[Digest, list[DockerReference]] = {}
         for descriptor in index.manifests:
-            names.setdefault(descriptor.digest, []).extend(_names(descriptor))
+            own = names.setdefault(descriptor.digest, [])
+            if name := _name(descriptor):
+                own.append(name)
         self._images: list[_LayoutImage] = []
         seen: set[Digest] = set()
         for position, descriptor in enumerate(index.manifests):
@@ -131,13 +134,11 @@ class _NewImage(ImageReference):
         return OciDestination(self.path, self.image_names, self.options)
 
 
-def _names(descriptor: Descriptor) -> list[DockerReference]:
-    texts = [descriptor.annotations.get(key, "") for key in (CONTAINERD_NAME, REF_NAME)]
-    names = []
-    for text in texts:
+def _name(descriptor: Descriptor) -> DockerReference | None:
+    """Return the full name that a descriptor gives its image; a bare tag is none."""
+    for key in (CONTAINERD_NAME, REF_NAME):
+        text = descriptor.annotations.get(key, "")
         if "/" in text or ":" in text:
-            try:
-                names.append(DockerReference.parse(text).tagged())
-            except InvalidReference:
-                continue
-    return names[:1]
+            with suppress(InvalidReference):
+                return DockerReference.parse(text).tagged()
+    return None

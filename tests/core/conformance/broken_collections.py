@@ -69,7 +69,7 @@ class TakesOne(ShelfReference):
     def open_collection(self, options: object | None = None) -> ImageCollection:
         return Forgetful(self)
 
-    def open_images(self, options: object | None = None) -> StoredImages | None:
+    def open_images(self, options: object | None = None) -> StoredImages:
         transport = self.transport
         below = [name for name in transport.shelves if name.startswith(f"{self.name}//")]
-        return Listed([NamedShelf(name, transport) for name in below]) if below else None
+        return Listed([NamedShelf(name, transport) for name in below] or [self])

@@ -27,6 +27,7 @@ from imgcopy_core_stubs import (
     SourceNotFound,
     SourceReadFailed,
     StoredImages,
+    UsageError,
     copy_image,
     media_types,
 )
@@ -562,9 +563,7 @@ def place(**members: Any) -> ImageReference:
 
 
 def commit_of(reference: ImageReference) -> None:
-    collection = reference.open_collection()
-    assert collection is not None
-    with collection:
+    with reference.open_collection() as collection:
         collection.place([])
         collection.commit()
 
@@ -609,10 +608,11 @@ class TestPlacesOfSeveralImages:
     def test_what_is_opened_through_them_is_guarded_too(self) -> None:
         broken = full(source=type("Source", (MemorySource,), {"manifest": gives(None)}))
         images = place(open_images=gives(Several([broken]))).open_images()
-        assert images is not None
         with images, images.references[0].open_source() as opened, pytest.raises(PluginError):
             opened.manifest()
 
     def test_a_place_of_one_image_stays_one(self) -> None:
-        assert place().open_images() is None
-        assert place().open_collection() is None
+        with place().open_images() as images:
+            assert [str(reference) for reference in images.references] == [str(place())]
+        with pytest.raises(UsageError, match='a place of "memory" holds one image'):
+            place().open_collection()
