@@ -51,9 +51,9 @@ def noise(size: int, seed: int = 0) -> bytes:
     return hashlib.shake_128(b"%d" % seed).digest(size)
 
 
-def put(image: Image, archive: DockerArchive, tag: str = "app:1") -> None:
+def put(image: Image, archive: DockerArchive, *tags: str) -> None:
     assert isinstance(archive.writer, ArchiveWriter)
-    image.put(archive.writer, tag)
+    image.put(archive.writer, *tags or ("app:1",))
 
 
 def write(image: Image, path: Path | str, **options: object) -> None:
@@ -267,11 +267,14 @@ def test_a_suffix_that_promises_another_compression_is_refused(place: Path) -> N
 @both
 @pytest.mark.usefixtures("_no_file_over_a_megabyte")
 def test_the_commit_may_be_what_fails(place: Path, compression: ArchiveCompression) -> None:
-    image = make_image(noise(600_000, 1), noise(600_000, 2))  # less than is written before the end
+    # All that comes before the commit fits, whenever the compressor hands it over; the list of
+    # images, which the commit writes, does not.
+    image = make_image(noise(900_000))
+    tags = [f"app:{noise(64, number).hex()}" for number in range(2_000)]
     with DockerArchive(
         str(place / "out.tar"), DockerArchiveDestinationOptions(compression=compression)
     ) as archive:
-        put(image, archive)
+        put(image, archive, *tags)
         with pytest.raises(DestinationWriteFailed, match="File too large"):
             archive.commit()
     assert list(place.iterdir()) == []
