@@ -7,7 +7,8 @@ before, and each `|` a thread boundary with a few chunks of room:
 
 So reading, inflating, and hashing and writing run at the same time, and memory does not grow with
 the layer. A layer that stays as it is passes through one thread, where its bytes stay in the
-processor's cache, and is hashed once: if it is not compressed, its digest is its diff ID.
+processor's cache, until it is the last: then there are cores to spare for reading ahead. It is
+hashed once: if it is not compressed, its digest is its diff ID.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from typing import TypeAlias
 from attrs import evolve, frozen
 
 from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs._copy_streams import AheadWhenLast, HandoverStream, SourceStream
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs.compression import (
     CompressedStream,
@@ -32,13 +34,12 @@ from imgcopy_core_stubs.errors import (
     DestinationWriteFailed,
     DigestMismatch,
     SourceNotFound,
-    SourceReadFailed,
     TooLarge,
 )
 from imgcopy_core_stubs.json_documents import DOCUMENT_LIMIT
 from imgcopy_core_stubs.manifest import Descriptor
 from imgcopy_core_stubs.quoting import listing
-from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream, WrappingStream
+from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 
 LayerKey: TypeAlias = tuple[Digest | None, Digest | None]
@@ -100,10 +101,6 @@ class StoredLayer:
     """How it is compressed, where that was looked at."""
 
 
-class CopyCancelled(BaseException):
-    """The copy is over, for a reason that another thread has; the one that gets this just ends."""
-
-
 def read_document(source: ImageSource, descriptor: Descriptor, what: str) -> bytes:
     """Read a small blob, such as a config, and verify it.
 
@@ -112,7 +109,7 @@ def read_document(source: ImageSource, descriptor: Descriptor, what: str) -> byt
     """
     if descriptor.size > DOCUMENT_LIMIT:
         raise TooLarge(what, DOCUMENT_LIMIT)
-    stream = _SourceStream(source.blob(BlobInfo.of(descriptor)), what)
+    stream = SourceStream(source.blob(BlobInfo.of(descriptor)), what)
     with VerifyingStream(stream, what, digest=descriptor.digest, size=descriptor.size) as verifying:
         return b"".join(iter(lambda: verifying.read(DOCUMENT_LIMIT), b""))
 
@@ -162,24 +159,24 @@ def copy_layer(
         DestinationError: The layer cannot be stored.
     """
     blob, what = task.blob, task.what
-    stream: ByteStream = _SourceStream(_open_layer(source, blob), what, progress, cancelled)
+    stream: ByteStream = SourceStream(_open_layer(source, blob), what, progress, cancelled)
     try:
         # 1. Verify what is read.
-        stream = raw = VerifyingStream(stream, what, digest=blob.digest, size=blob.size)
-        checks = [raw]
+        stream = VerifyingStream(stream, what, digest=blob.digest, size=blob.size)
         compression, stream = sniff_stream(stream)
         stored_compression = task.stored_compression(compression)
         wanted = blob
         if compression is Compression.NONE:
             _check_plain_layer(task)
+        if compression is stored_compression:
+            stream = AheadWhenLast(stream, turn)
 
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
-        elif compression is not stored_compression:
+        elif compression is not Compression.NONE:
             stream = ReadAhead(DecompressedStream(ReadAhead(stream), compression, what))
-            stream = content = VerifyingStream(
+            stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
             )
-            checks.append(content)
             compression = Compression.NONE
             wanted = evolve(blob, digest=task.diff_id, size=None)
 
@@ -190,9 +187,9 @@ def copy_layer(
 
         # 4. Store.
         turn.wait()
-        stream = _PassingOn(stream, turn)
+        stream = handover = HandoverStream(stream, turn)
         stored = _put(destination, stream, wanted, name, is_config=False)
-        if not all(check.finished for check in checks):
+        if not handover.finished:
             raise DestinationStateError(name, "put_blob did not read the blob to its end")
         return StoredLayer(*stored, stored_compression)
     finally:
@@ -253,46 +250,3 @@ def _put(
         )
         raise DestinationStateError(name, problem)
     return stored.digest, stored.size
-
-
-class _PassingOn(WrappingStream):
-    """Passes the turn on at its first read: then the destination has the blob in its order."""
-
-    def __init__(self, inner: ByteStream, turn: Turn) -> None:
-        super().__init__(inner)
-        self._turn: Turn | None = turn
-
-    def read(self, size: int, /) -> bytes:
-        if self._turn is not None:
-            self._turn.pass_on()
-            self._turn = None
-        return self._inner.read(size)
-
-
-class _SourceStream(WrappingStream):
-    """A source's stream: counts what is read, and says of an `OSError` which side had it."""
-
-    def __init__(
-        self,
-        inner: ByteStream,
-        what: str,
-        progress: Callable[[int], None] | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> None:
-        super().__init__(inner)
-        self._what = what
-        self._progress = progress
-        self._cancelled = cancelled
-        self._bytes_read = 0
-
-    def read(self, size: int, /) -> bytes:
-        if self._cancelled is not None and self._cancelled.is_set():
-            raise CopyCancelled
-        try:
-            chunk = self._inner.read(size)
-        except OSError as error:
-            raise SourceReadFailed(self._what, error) from error
-        if chunk and self._progress is not None:
-            self._bytes_read += len(chunk)
-            self._progress(self._bytes_read)
-        return chunk

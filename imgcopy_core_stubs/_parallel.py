@@ -1,5 +1,6 @@
 """Several layers at a time, begun in their order."""
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Self, TypeVar
@@ -9,18 +10,29 @@ Result = TypeVar("Result")
 
 
 class Turn:
-    """When a task may begin with what has to be begun in order: after the task before it has."""
+    """When a task may begin with what has to be begun in order: after the task before it has.
 
-    def __init__(self, mine: threading.Event, following: threading.Event) -> None:
+    It knows too whether other tasks still need the cores.
+    """
+
+    def __init__(
+        self, mine: threading.Event, following: threading.Event, last: threading.Event
+    ) -> None:
         self._mine = mine
         self._following = following
+        self._last = last
 
     @classmethod
     def alone(cls) -> Self:
         """Return the turn of a task that has no others beside it."""
-        mine = threading.Event()
-        mine.set()
-        return cls(mine, threading.Event())
+        now = threading.Event()
+        now.set()
+        return cls(now, threading.Event(), now)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other task is being worked on any more, or will be."""
+        return self._last.is_set()
 
     def wait(self) -> None:
         """Wait for the turn."""
@@ -54,8 +66,10 @@ def run_in_parallel(
     # Threads of our own: importing `concurrent.futures` takes longer than many a copy.
     events = [threading.Event() for _ in range(len(tasks) + 1)]
     events[0].set()
+    last = threading.Event()
 
     waiting = iter(range(len(tasks)))
+    leaving = itertools.count(1)
     results: dict[int, Result] = {}
     failures: list[BaseException] = []
 
@@ -63,7 +77,7 @@ def run_in_parallel(
         for number in waiting:
             if cancelled.is_set():
                 return
-            turn = Turn(events[number], events[number + 1])
+            turn = Turn(events[number], events[number + 1], last)
             try:
                 results[number] = work(tasks[number], turn)
                 turn.wait()  # whoever needed no turn keeps the order all the same
@@ -72,6 +86,8 @@ def run_in_parallel(
                 cancelled.set()
             finally:
                 turn.pass_on()
+        if next(leaving) == len(threads) - 1:
+            last.set()
 
     threads = [
         threading.Thread(target=work_on, name=f"imgcopy-layer-{number}", daemon=True)

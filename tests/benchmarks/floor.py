@@ -30,7 +30,7 @@ else:
     _HAS_ISAL = True
 
 # The fastest here: larger results cost page faults, smaller ones cost calls.
-_CHUNK = 256 * 1024
+_CHUNK = 512 * 1024
 
 
 class _Decoder(Protocol):

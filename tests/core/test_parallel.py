@@ -80,3 +80,24 @@ def test_a_task_that_fails_before_its_turn_does_not_block_the_others() -> None:
 
     with pytest.raises(ValueError, match="1"):
         run(work, 8, 4)
+
+
+@pytest.mark.parametrize("at_a_time", [2, 3])
+def test_a_task_knows_when_it_is_the_last(at_a_time: int) -> None:
+    began_as_last: dict[int, bool] = {}
+
+    def work(task: int, turn: Turn) -> int:
+        began_as_last[task] = turn.is_last
+        turn.pass_on()
+        deadline = time.monotonic() + 10
+        while task == 0 and not turn.is_last:  # the others take the other threads
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return task
+
+    assert run(work, 8, at_a_time) == list(range(8))
+    assert began_as_last == dict.fromkeys(range(8), False)
+
+
+def test_what_is_alone_is_the_last() -> None:
+    assert run(lambda _, turn: turn.is_last, 1, 4) == [True]
