@@ -40,7 +40,7 @@ def copy_images(
     with destination.open_collection(fitted) as collection:
         for source in sources:
             with _opened(source) as images:
-                for reference in images.references:
+                for reference in images.references():
                     place = collection.place(reference.names(source.options))
                     results.append(
                         copy_image(

@@ -123,19 +123,6 @@ class ImageReference(Protocol):
         del options
         return [] if self.docker_reference is None else [self.docker_reference]
 
-    def examine(self, options: object | None = None) -> "Examination":
-        """Look for what is wrong with the place as a whole, and who would read it.
-
-        This is what the images' own validation does not see: how they are put together there.
-
-        Raises:
-            SourceError: The place cannot be read at all.
-        """
-        from imgcopy_core_stubs.examination import Examination  # noqa: PLC0415  (see above)
-
-        del options
-        return Examination()
-
     def open_images(self, options: object | None = None) -> "StoredImages":
         """Open all images at this place, for reading; the caller closes what is returned.
 
@@ -201,10 +188,26 @@ class ImageReference(Protocol):
 class StoredImages(Closing, Protocol):
     """All images at a place, opened once. A context manager that closes itself."""
 
-    @property
     @abstractmethod
     def references(self) -> Sequence[ImageReference]:
-        """The images in their order. They can be opened for as long as this object is."""
+        """Return the images in their order. They can be opened for as long as this object is.
+
+        Raises:
+            SourceError: The place does not tell which images there are.
+        """
+
+    def examine(self) -> "Examination":
+        """Look for what is wrong with the place as a whole, and who would read it.
+
+        This is what the images' own validation does not see: how they are put together there. A
+        place that does not even tell which images there are may be examined.
+
+        Raises:
+            SourceError: The place cannot be read at all.
+        """
+        from imgcopy_core_stubs.examination import Examination  # noqa: PLC0415  (see above)
+
+        return Examination()
 
 
 class OnlyImage(StoredImages):
@@ -213,9 +216,8 @@ class OnlyImage(StoredImages):
     def __init__(self, reference: ImageReference) -> None:
         self._reference = reference
 
-    @property
     def references(self) -> Sequence[ImageReference]:
-        """The image."""
+        """Return the image."""
         return [self._reference]
 
     def close(self) -> None:

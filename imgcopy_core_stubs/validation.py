@@ -101,15 +101,16 @@ def validate_place(
         RegistryError: The network fails, which says nothing about the images.
     """
     findings = _Findings()
-    all_verify = True
     with findings.collecting(what), reference.open_images(options) as images:
-        for image in images.references:
-            name = what if len(images.references) == 1 else f"{image.scheme}:{image}"
-            with findings.collecting(name), image.open_source(options) as source:
-                _Validator(source, name, findings, layer_limit).check_all(platform)
-        all_verify = not findings.problems
-    with findings.collecting(what):
-        examination = reference.examine(options)
+        all_verify = True  # of those that are listed
+        with findings.collecting(what):
+            references = images.references()
+            for image in references:
+                name = what if len(references) == 1 else f"{image.scheme}:{image}"
+                with findings.collecting(name), image.open_source(options) as source:
+                    _Validator(source, name, findings, layer_limit).check_all(platform)
+            all_verify = not findings.problems
+        examination = images.examine()
         findings.problems += examination.problems
         findings.verdicts = [
             verdict

@@ -36,15 +36,20 @@ class ArchiveFile:
     Attributes:
         name: What it is called in error messages.
         size: Its size in bytes when it was opened.
+        compression: How it was compressed as a whole, before it was unpacked.
 
     Args:
         file: A regular file, open for reading; owned from now on.
         name: What to call it.
+        compression: See above.
     """
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(
+        self, file: IO[bytes], name: str, compression: Compression = Compression.NONE
+    ) -> None:
         self._file = file
         self.name = name
+        self.compression = compression
         self.size = os.fstat(file.fileno()).st_size
 
     def read_at(self, offset: int, size: int, /) -> bytes:
@@ -129,7 +134,7 @@ def open_archive(path: str, *, temporary_directory: str | None = None) -> Archiv
             compression, stream = sniff_stream(file)
             if compression is not Compression.NONE:
                 stream = DecompressedStream(stream, compression, f"archive {quote(path)}")
-            return _unpack(stream, path, temporary_directory)
+            return ArchiveFile(_unpack(stream, path, temporary_directory), path, compression)
     except FileNotFoundError:
         raise SourceNotFound(path) from None
     except OSError as error:
@@ -168,8 +173,8 @@ def _check_beginning(block: bytes, path: str) -> None:
         raise InvalidArchive(path, "", 0, "it does not begin as a tar archive does")
 
 
-def _unpack(stream: ByteStream, path: str, directory: str | None) -> ArchiveFile:
-    """Copy a stream, which stays its opener's, into a temporary file."""
+def _unpack(stream: ByteStream, path: str, directory: str | None) -> IO[bytes]:
+    """Copy a stream, which stays its opener's, into a temporary file, and return that."""
     chunk = b""
     while len(chunk) < BLOCK and (more := stream.read(CHUNK)):
         chunk += more
@@ -184,7 +189,7 @@ def _unpack(stream: ByteStream, path: str, directory: str | None) -> ArchiveFile
                     rest = rest[file.write(rest) :]
             chunk = stream.read(CHUNK)
         stack.pop_all()
-        return ArchiveFile(file, path)
+        return file
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What is wrong with an archive as a whole, and what other programs would make of it.
 
 This is what the validation of its images does not see: members that no image uses, all files that
-are missing and not just the first, lists that contradict each other. The archive is walked once.
-Where the walk ends at damage, what is in front of it is examined as far as it goes.
+are missing and not just the first, lists that contradict each other. Where an archive is damaged,
+what is in front of the damage is examined as far as it goes.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ from typing import Final
 from imgcopy_core_stubs import (
     CHUNK,
     DOCUMENT_LIMIT,
-    Compression,
     Digest,
     DockerReference,
     Examination,
@@ -24,16 +23,15 @@ from imgcopy_core_stubs import (
     TooLarge,
     VerifyingStream,
     quote,
-    sniff,
 )
-from imgcopy_docker_archive._archive_file import ArchiveFile, is_read_once, open_archive
+from imgcopy_docker_archive._archive_file import ArchiveFile
 from imgcopy_docker_archive._contents import ArchiveContents, ListedImage
 from imgcopy_docker_archive._fact_finding import archive_facts
 from imgcopy_docker_archive._members import ArchiveMembers
 from imgcopy_docker_archive._readers import CONTAINERD_MANIFEST_LIMIT, verdicts
 from imgcopy_docker_archive._tag import parse_tag, tag_or_none
 from imgcopy_docker_archive._tar_walk import LINKS, MemberKind, TarMember, walk
-from imgcopy_docker_archive.config import DockerArchiveSourceOptions, Layout
+from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.format import BLOCK, MANIFEST, REPOSITORIES, ManifestItem
 from imgcopy_docker_archive.oci_format import BLOBS, INDEX, MARKER
 
@@ -45,41 +43,36 @@ _BLOB: Final = re.compile(re.escape(BLOBS) + "([0-9a-f]{64})")
 
 
 def examine(
-    path: str,
+    archive: ArchiveFile,
     tag: DockerReference | None,
     number: int | None,
-    options: DockerArchiveSourceOptions,
+    layout: Layout | None,
 ) -> Examination:
-    """Examine the archive at `path`; of what can be read only once, nothing is known.
+    """Examine an archive.
 
     Args:
-        path: The file.
+        archive: The archive, open; whoever opened it closes it.
         tag: The image that there are to be verdicts on, by its name; None: all.
         number: The image that there are to be verdicts on, by its place; None: all.
-        options: How to read the archive.
+        layout: The layout to read it in; None: the one that it has.
 
     Raises:
-        SourceError: The archive is missing, or nothing of it can be read.
+        SourceReadFailed: The operating system reported an error.
     """
-    if is_read_once(path):
-        return Examination()
-    with contextlib.closing(
-        open_archive(path, temporary_directory=options.temporary_directory)
-    ) as archive:
-        examiner = _Examiner(archive, options.layout)
-        with contextlib.suppress(_TooManyProblemsError):
-            examiner.look()
-        problems = tuple(examiner.problems.values())
-        if examiner.damage is not None:
-            return Examination(problems)
-        facts = archive_facts(examiner.members, examiner.contents, _compression(path))
-        chosen = {
-            image.name
-            for position, image in enumerate(examiner.contents.images)
-            if number in (None, position) and (tag is None or _has_tag(image, tag))
-        }
-        found = (verdict for verdict in verdicts(facts) if verdict.image in chosen)
-        return Examination(problems, tuple(found))
+    examiner = _Examiner(archive, layout)
+    with contextlib.suppress(_TooManyProblemsError):
+        examiner.look()
+    problems = tuple(examiner.problems.values())
+    if examiner.damage is not None:
+        return Examination(problems)
+    facts = archive_facts(examiner.members, examiner.contents, archive.compression)
+    chosen = {
+        image.name
+        for position, image in enumerate(examiner.contents.images)
+        if number in (None, position) and (tag is None or _has_tag(image, tag))
+    }
+    found = (verdict for verdict in verdicts(facts) if verdict.image in chosen)
+    return Examination(problems, tuple(found))
 
 
 class _TooManyProblemsError(Exception):
@@ -98,6 +91,7 @@ class _Beginning(ArchiveFile):
         self._archive = archive
         self._end = end
         self.name = archive.name
+        self.compression = archive.compression
         self.size = end + 2 * BLOCK
 
     def read_some_at(self, offset: int, size: int, /) -> bytes:
@@ -232,11 +226,6 @@ class _Examiner:
             yield
         except SourceError as error:
             self._note(error)
-
-
-def _compression(path: str) -> Compression:
-    with open(path, "rb") as file:
-        return sniff(file.read(BLOCK))
 
 
 def _has_tag(image: ListedImage, tag: DockerReference) -> bool:

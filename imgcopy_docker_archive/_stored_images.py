@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve
 
@@ -15,6 +15,7 @@ from imgcopy_core_stubs import (
     SourceNotFound,
     StoredImages,
 )
+from imgcopy_docker_archive._archive_file import open_archive
 from imgcopy_docker_archive._docker_images import image_files
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions
 from imgcopy_docker_archive.oci_source import OciArchiveSource
@@ -22,33 +23,47 @@ from imgcopy_docker_archive.reader import ArchiveImage, ArchiveReader, open_read
 from imgcopy_docker_archive.reference import DockerArchiveReference
 from imgcopy_docker_archive.source import DockerArchiveSource
 
+if TYPE_CHECKING:  # a copy does not need it
+    from imgcopy_core_stubs import Examination
+
 
 class ArchiveImages(StoredImages):
-    """All images of an archive, which is opened and walked once.
+    """All images of an archive, which is opened once.
 
     Args:
         place: The archive; where it names an image, just that one is meant.
         options: How to read it.
 
     Raises:
-        SourceNotFound: There is no such archive or image, or no image at all.
-        SourceError: It cannot be read, or is invalid.
+        SourceNotFound: There is no such archive.
+        SourceError: It cannot be read, or is none by its first bytes.
     """
 
     def __init__(self, place: DockerArchiveReference, options: DockerArchiveSourceOptions) -> None:
-        with ExitStack() as stack:
-            self._reader = stack.enter_context(open_reader(place.file, options))
-            self._references = _references(place, self._reader)
-            stack.pop_all()
+        self._place = place
+        self._layout = options.layout
+        self._archive = open_archive(place.file, temporary_directory=options.temporary_directory)
 
-    @property
     def references(self) -> Sequence[ImageReference]:
-        """The images in their order. They can be opened for as long as this object is open."""
-        return self._references
+        """Walk the archive, and return its images in their order.
+
+        They can be opened for as long as this object is open.
+
+        Raises:
+            SourceNotFound: There is no such image, or no image at all.
+            SourceError: The archive is invalid.
+        """
+        return _references(self._place, ArchiveReader(self._archive, self._layout))
+
+    def examine(self) -> "Examination":
+        """Look for what is wrong with the archive as a whole, and who would read its images."""
+        from imgcopy_docker_archive._examine import examine  # noqa: PLC0415  (a copy does not need it)
+
+        return examine(self._archive, self._place.docker_reference, self._place.index, self._layout)
 
     def close(self) -> None:
         """Close the archive. May be called twice."""
-        self._reader.close()
+        self._archive.close()
 
 
 def open_source(

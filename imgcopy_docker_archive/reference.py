@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 from attrs import evolve, frozen
 
@@ -37,9 +37,6 @@ from imgcopy_docker_archive.config import (
     DockerArchiveSourceOptions,
     Layout,
 )
-
-if TYPE_CHECKING:  # a copy does not need it
-    from imgcopy_core_stubs import Examination
 
 _PATH_AND_IMAGE: Final = re.compile(r"((?:\\[\\:]|[^:])*)(?::(.*))?", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\([\\:])")
@@ -117,29 +114,14 @@ class DockerArchiveReference(ImageReference):
         with open_reader(self.file, options) as reader:
             return reader.choose(index=self.index).names
 
-    def examine(self, options: object | None = None) -> "Examination":
-        """Look for what is wrong with the archive as a whole, and who would read its images.
-
-        Of an archive that can be read only once, such as a pipe, nothing is found out.
-
-        Raises:
-            SourceError: The archive is missing, or nothing of it can be read.
-        """
-        from imgcopy_docker_archive._examine import examine  # noqa: PLC0415  (see above)
-
-        options = options_or_default(DockerArchiveSourceOptions, options)
-        with self._hint_at_colons():
-            return examine(self.file, self.docker_reference, self.index, options)
-
     def open_images(self, options: object | None = None) -> StoredImages:
         """Open all images of the archive, or the one that this names; the caller closes them.
 
-        The archive is opened and walked once. What is returned knows each image's names, and reads
-        the images from the one open file.
+        The archive is opened once, and a pipe or a compressed one unpacked once. What is returned
+        knows each image's names, and reads the images from the one open file.
 
         Raises:
-            SourceError: The archive is missing, cannot be read, or is invalid; or it holds no
-                image, or not the one that this names.
+            SourceError: The archive is missing, or cannot be read.
         """
         from imgcopy_docker_archive._stored_images import ArchiveImages  # noqa: PLC0415 (see above)
 

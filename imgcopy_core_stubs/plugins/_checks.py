@@ -20,7 +20,6 @@ _TRANSPORT_MEMBERS: Final = (
 _REFERENCE_METHODS: Final = (
     "tags",
     "names",
-    "examine",
     "open_source",
     "open_images",
     "open_destination",

@@ -105,12 +105,6 @@ class _GuardedReference(ImageReference):
         with self._blaming("names"):
             return check_sequence(self._inner.names(options), DockerReference, "names")
 
-    def examine(self, options: object | None = None) -> "Examination":
-        from imgcopy_core_stubs.examination import Examination  # noqa: PLC0415  (see above)
-
-        with self._blaming("examine"):
-            return check_instance(self._inner.examine(options), Examination, "examine")
-
     def open_images(self, options: object | None = None) -> StoredImages:
         with self._blaming("open_images"):
             opened = self._inner.open_images(options)
@@ -206,14 +200,21 @@ class _Guarded(Generic[Opened]):
 class _GuardedImages(_Guarded[StoredImages], StoredImages):
     def __init__(self, inner: StoredImages, blaming: Blaming, scheme: str, label: str) -> None:
         super().__init__(inner, blaming)
-        self._references = [
-            guarded(check_reference(reference, scheme, "references"), label)
-            for reference in check_sequence(inner.references, object, "references")
-        ]
+        self._scheme = scheme
+        self._label = label
 
-    @property
     def references(self) -> Sequence[ImageReference]:
-        return self._references
+        with self._blaming("references"):
+            return [
+                guarded(check_reference(reference, self._scheme, "references"), self._label)
+                for reference in check_sequence(self._inner.references(), object, "references")
+            ]
+
+    def examine(self) -> "Examination":
+        from imgcopy_core_stubs.examination import Examination  # noqa: PLC0415  (see above)
+
+        with self._blaming("examine"):
+            return check_instance(self._inner.examine(), Examination, "examine")
 
 
 class _GuardedCollection(_Guarded[ImageCollection], ImageCollection):

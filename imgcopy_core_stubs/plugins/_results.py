@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _CLOSING: Final = ("close", "__enter__", "__exit__")
 _SOURCE_METHODS: Final = ("manifest", "blob", "signatures", "layer_infos_for_copy", *_CLOSING)
-_IMAGES_MEMBERS: Final = ("references", *_CLOSING)
+_IMAGES_METHODS: Final = ("references", "examine", *_CLOSING)
 _COLLECTION_METHODS: Final = ("place", "commit", *_CLOSING)
 _DESTINATION_METHODS: Final = (
     "put_blob",
@@ -60,29 +60,25 @@ def check_sequence(value: object, cls: type[T], method: str) -> Sequence[T]:
 
 def check_source(value: object) -> ImageSource:
     """Check that `open_source` returned a source, as far as can be seen without reading."""
-    _check_members(value, _SOURCE_METHODS, "open_source")
+    _check_members(value, "open_source", _SOURCE_METHODS, ("capabilities",))
     return cast("ImageSource", value)
 
 
 def check_destination(value: object) -> ImageDestination:
     """Check that `open_destination` returned a destination, as far as can be seen from outside."""
-    _check_members(value, _DESTINATION_METHODS, "open_destination")
+    _check_members(value, "open_destination", _DESTINATION_METHODS, ("capabilities",))
     return cast("ImageDestination", value)
 
 
 def check_images(value: object) -> StoredImages:
     """Check that `open_images` returned stored images, as far as can be seen from outside."""
-    what = f"what open_images returned, {described(value)},"
-    require_members(value, _IMAGES_MEMBERS, what)
-    require_callable(value, _CLOSING, what)
+    _check_members(value, "open_images", _IMAGES_METHODS)
     return cast("StoredImages", value)
 
 
 def check_collection(value: object) -> ImageCollection:
     """Check that `open_collection` returned a collection, as far as can be seen from outside."""
-    what = f"what open_collection returned, {described(value)},"
-    require_members(value, _COLLECTION_METHODS, what)
-    require_callable(value, _COLLECTION_METHODS, what)
+    _check_members(value, "open_collection", _COLLECTION_METHODS)
     return cast("ImageCollection", value)
 
 
@@ -187,9 +183,11 @@ def _digest_and_size(blob: BlobInfo, method: str) -> tuple[Digest, int]:
     return digest, size
 
 
-def _check_members(value: object, methods: tuple[str, ...], opening: str) -> None:
+def _check_members(
+    value: object, opening: str, methods: tuple[str, ...], attributes: tuple[str, ...] = ()
+) -> None:
     if value is None:
         raise BrokenContractError(f"{opening} returned None")
     what = f"what {opening} returned, {described(value)},"
-    require_members(value, ("capabilities", *methods), what)
+    require_members(value, (*attributes, *methods), what)
     require_callable(value, methods, what)

@@ -393,9 +393,10 @@ class Shelf(ImageReference, StoredImages):
 
     scheme: ClassVar[str] = "shelf"
 
-    references: Sequence[MemoryImage] = ()
+    images: Sequence[MemoryImage] = ()
     examination: Examination = field(factory=Examination)
     failure: SourceError | None = None
+    failure_to_list: SourceError | None = None
     log: list[object] = field(factory=list)
 
     def __str__(self) -> str:
@@ -407,8 +408,13 @@ class Shelf(ImageReference, StoredImages):
             raise self.failure
         return self
 
-    def examine(self, options: object | None = None) -> Examination:
-        self.log.append(("examine", options))
+    def references(self) -> Sequence[MemoryImage]:
+        if self.failure_to_list is not None:
+            raise self.failure_to_list
+        return self.images
+
+    def examine(self) -> Examination:
+        self.log.append("examine")
         return self.examination
 
     def close(self) -> None:
@@ -441,12 +447,12 @@ class TestPlaces:
         assert (result.images, result.blobs) == (2, 5)
         assert result.verdicts == shelf.examination.verdicts
         shared = f"read {sha256(compressed(BASE)).hex[:8]}"
-        assert sum(each.log.count(shared) for each in shelf.references) == 1
-        assert all(each.log[-1] == "close source" for each in shelf.references)
-        assert shelf.log == [("open", "options"), "close", ("examine", "options")]
+        assert sum(each.log.count(shared) for each in shelf.images) == 1
+        assert all(each.log[-1] == "close source" for each in shelf.images)
+        assert shelf.log == [("open", "options"), "examine", "close"]
 
     def test_the_problems_of_images_and_of_the_place(self, shelf: Shelf) -> None:
-        first, second = shelf.references
+        first, second = shelf.images
         first.blobs[sha256(compressed(b"a" * 99))] = compressed(b"a" * 98)
         second.manifest = None
         stray = InvalidArchive("wall", "stray", 512, "damaged")
@@ -472,33 +478,49 @@ class TestPlaces:
         assert result.problems == (stray,)
         assert result.verdicts == shelf.examination.verdicts
 
+    def test_a_place_that_cannot_be_opened(self, shelf: Shelf) -> None:
+        shelf.failure = SourceNotFound("wall")
+
+        result = validate_place(shelf, "shelf:wall")
+
+        assert result.problems == (shelf.failure,)
+        assert (result.images, result.verdicts) == (0, ())
+
     def test_a_problem_that_is_found_twice_is_told_once(self, shelf: Shelf) -> None:
-        shelf.failure = InvalidArchive("wall", "x", 0, "damaged")
+        shelf.failure_to_list = InvalidArchive("wall", "x", 0, "damaged")
         same, another = (InvalidArchive("wall", "x", 0, text) for text in ("damaged", "worse"))
         shelf.examination = Examination((same, another))
 
         result = validate_place(shelf, "shelf:wall")
 
-        assert result.problems == (shelf.failure, another)
+        assert result.problems == (shelf.failure_to_list, another)
         assert result.images == 0
+
+    def test_a_place_that_does_not_list_its_images_keeps_its_verdicts(self, shelf: Shelf) -> None:
+        shelf.failure_to_list = InvalidArchive("wall", "x", 0, "damaged")
+
+        result = validate_place(shelf, "shelf:wall")
+
+        assert result.problems == (shelf.failure_to_list,)
+        assert result.verdicts == shelf.examination.verdicts
 
     def test_an_examination_that_fails(self, shelf: Shelf) -> None:
         class Failing(Shelf):
-            def examine(self, options: object | None = None) -> Examination:
+            def examine(self) -> Examination:
                 raise SourceNotFound("wall")
 
-        result = validate_place(Failing(shelf.references), "shelf:wall")
+        result = validate_place(Failing(shelf.images), "shelf:wall")
 
         assert [kind for kind, _ in problems(result)] == [SourceNotFound]
         assert (result.images, result.verdicts) == (2, ())
 
     def test_a_network_error_says_nothing_about_the_images(self, shelf: Shelf) -> None:
         class Unreachable(Shelf):
-            def examine(self, options: object | None = None) -> Examination:
+            def examine(self) -> Examination:
                 raise RegistryError
 
         with pytest.raises(RegistryError):
-            validate_place(Unreachable(shelf.references), "shelf:wall")
+            validate_place(Unreachable(shelf.images), "shelf:wall")
 
     def test_a_place_of_one_image(self, place: MemoryImage) -> None:
         place.manifest = image(place, [zipped(BASE), (compressed(TOP), BASE)])
@@ -511,7 +533,7 @@ class TestPlaces:
         assert (result.images, result.verdicts) == (1, ())
 
     def test_the_platform_and_the_limit_are_for_each_image(self, shelf: Shelf) -> None:
-        for each in shelf.references:
+        for each in shelf.images:
             good = image(each, [zipped(TOP)])
             each.manifest = index(each, good, image(each, [(compressed(TOP), BASE)]))
 

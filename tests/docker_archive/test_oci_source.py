@@ -363,7 +363,7 @@ reference = DockerArchiveReference(sys.argv[1])
 print(len(reference.tags()))
 try:
     with reference.open_images() as images:
-        for image in images.references:
+        for image in images.references():
             image.open_source().manifest()
     print("read")
 except SourceError as error:

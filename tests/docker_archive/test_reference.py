@@ -204,9 +204,14 @@ def test_options_reach_the_source(archive: Path) -> None:
 def test_the_layout_reaches_the_source(archive: Path) -> None:
     options = DockerArchiveSourceOptions(layout=Layout.OCI)
     reference = parse(escaped(archive))
-    for read in (reference.open_source, reference.open_images, reference.tags, reference.names):
+    for read in (reference.open_source, reference.tags, reference.names):
         with pytest.raises(InvalidArchive, match="it has no oci-layout"):
             read(options)
+    with (
+        reference.open_images(options) as images,
+        pytest.raises(InvalidArchive, match="it has no oci-layout"),
+    ):
+        images.references()
 
 
 def test_a_missing_archive(tmp_path: Path) -> None:

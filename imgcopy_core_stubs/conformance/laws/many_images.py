@@ -72,7 +72,7 @@ def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found]:
         opened = spot.reference.open_images(options)
         found: dict[Digest, _Found] = {}
         with opened:
-            for reference in opened.references:
+            for reference in opened.references():
                 with closing(reference.open_source(options)) as source:
                     parsed = parse_manifest(source.manifest(), f"manifest of {reference}")
                 config = parsed.config.digest if isinstance(parsed, ImageManifest) else None

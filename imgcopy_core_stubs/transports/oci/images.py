@@ -48,9 +48,8 @@ class LayoutImages(StoredImages):
                 unique = tuple(dict.fromkeys(names[descriptor.digest]))
                 self._images.append(_LayoutImage(path, position, descriptor, unique))
 
-    @property
     def references(self) -> Sequence[ImageReference]:
-        """The images, in the order of the index."""
+        """Return the images, in the order of the index."""
         return self._images
 
     def close(self) -> None:
@@ -85,7 +84,7 @@ def image_names(
 ) -> list[DockerReference]:
     """Return the full names of an image of a layout; a bare tag is none."""
     chosen = choose(index, path, image, position)
-    return list(LayoutImages(path, index, chosen).references[0].names())
+    return list(LayoutImages(path, index, chosen).references()[0].names())
 
 
 @frozen

@@ -13,7 +13,6 @@ class Listed(StoredImages):
     def __init__(self, references: Sequence[ImageReference]) -> None:
         self._references = references
 
-    @property
     def references(self) -> Sequence[ImageReference]:
         return self._references
 

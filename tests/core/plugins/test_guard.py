@@ -532,7 +532,6 @@ class Several(StoredImages):
     def __init__(self, references: Any) -> None:
         self._references = references
 
-    @property
     def references(self) -> Any:
         return self._references
 
@@ -574,10 +573,8 @@ class TestPlacesOfSeveralImages:
         [
             ({"names": gives(None)}, "names", "names returned None, not a sequence"),
             ({"names": gives(["app"])}, "names", "an item that names returned an instance of"),
-            ({"examine": gives(None)}, "examine", 'examine returned None, not of "Examination"'),
-            ({"open_images": gives(7)}, "open_images", "lacks references, close"),
-            ({"open_images": gives(Several([7]))}, "open_images", "lacks scheme"),
-            ({"open_images": gives(Several(None))}, "open_images", "not a sequence"),
+            ({"open_images": gives(None)}, "open_images", "open_images returned None"),
+            ({"open_images": gives(7)}, "open_images", "lacks references, examine, close"),
             ({"open_collection": gives(7)}, "open_collection", "lacks place, commit, close"),
             ({"open_collection": fails(ZeroDivisionError("by zero"))}, "open_collection", DIVISION),
         ],
@@ -588,6 +585,24 @@ class TestPlacesOfSeveralImages:
         with pytest.raises(PluginError) as caught:
             getattr(place(**members), call)()
         assert str(caught.value).startswith(f'plugin "{LABEL}": ')
+        assert problem in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("members", "call", "problem"),
+        [
+            ({"references": gives([7])}, "references", "lacks scheme"),
+            ({"references": gives(None)}, "references", "not a sequence"),
+            ({"references": fails(ZeroDivisionError("by zero"))}, "references", DIVISION),
+            ({"examine": gives(None)}, "examine", 'examine returned None, not of "Examination"'),
+        ],
+    )
+    def test_so_is_what_stored_images_do_wrong(
+        self, members: dict[str, Any], call: str, problem: str
+    ) -> None:
+        stored = type("Odd", (Several,), members)([])
+        images = place(open_images=gives(stored)).open_images()
+        with images, pytest.raises(PluginError) as caught:
+            getattr(images, call)()
         assert problem in str(caught.value)
 
     @pytest.mark.parametrize(
@@ -608,11 +623,11 @@ class TestPlacesOfSeveralImages:
     def test_what_is_opened_through_them_is_guarded_too(self) -> None:
         broken = full(source=type("Source", (MemorySource,), {"manifest": gives(None)}))
         images = place(open_images=gives(Several([broken]))).open_images()
-        with images, images.references[0].open_source() as opened, pytest.raises(PluginError):
+        with images, images.references()[0].open_source() as opened, pytest.raises(PluginError):
             opened.manifest()
 
     def test_a_place_of_one_image_stays_one(self) -> None:
         with place().open_images() as images:
-            assert [str(reference) for reference in images.references] == [str(place())]
+            assert [str(reference) for reference in images.references()] == [str(place())]
         with pytest.raises(UsageError, match='a place of "memory" holds one image'):
             place().open_collection()
