@@ -102,7 +102,13 @@ def podman_load(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
 
     count = archive.descriptors or 0
     loses = f"{INDEX} lists {count}, so it goes by {MANIFEST}" if count > 1 else ""
-    return _by_manifest_json(archive, image, refusals, loses=loses or f"it goes by {MANIFEST}")
+    return _by_manifest_json(
+        archive,
+        image,
+        refusals,
+        loses=loses or f"it goes by {MANIFEST}",
+        note=_note_on_gzip(archive, "podman 4.4"),
+    )
 
 
 def skopeo_docker_archive(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
@@ -112,6 +118,7 @@ def skopeo_docker_archive(archive: ArchiveFacts, image: ImageFacts) -> Opinion |
         image,
         lambda item: _containers_image_refusals(archive, item),
         loses="it makes a new manifest",
+        note=_note_on_gzip(archive, "skopeo 1.11"),
     )
 
 
@@ -262,6 +269,12 @@ def _containers_image_refusals(archive: ArchiveFacts, item: Item) -> Iterator[st
         if layer.links and diff_id not in read:  # of a repeated layer only the first one is read
             yield f"the layer {quote(layer.name)} is a link"
         read.add(diff_id)
+
+
+def _note_on_gzip(archive: ArchiveFacts, version: str) -> str:
+    """Older versions lose the beginning of what they unpack (podman#15944)."""
+    is_gzip = archive.compression is Compression.GZIP
+    return f"a whole archive in gzip needs {version} or later" if is_gzip else ""
 
 
 def _unreadable(item: Item) -> Iterator[str]:

@@ -218,6 +218,16 @@ def test_notes_on_zstd() -> None:
     assert reason(archive, PODMAN) == ""
 
 
+def test_notes_on_an_archive_in_gzip() -> None:
+    whole, layers = evolve(DOCKER_LAYOUT, compression=GZIP), compressed(GZIP, GZIP)
+
+    assert reason(whole, PODMAN) == "a whole archive in gzip needs podman 4.4 or later"
+    assert reason(whole, DOCKER_ARCHIVE) == "a whole archive in gzip needs skopeo 1.11 or later"
+    assert reason(layers, PODMAN) == reason(layers, DOCKER_ARCHIVE) == ""
+    assert reason(evolve(DOCKER_LAYOUT, compression=ZSTD), PODMAN) == ""
+    assert reason(evolve(HYBRID, compression=GZIP), PODMAN) == ""  # it goes by oci-archive:
+
+
 def test_a_manifest_json_that_was_too_large_to_read() -> None:
     image = ImageFacts(name="app:1", entry=ENTRY)
     archive = evolve(HYBRID, images=(image,), manifest_size=MIB + 1)

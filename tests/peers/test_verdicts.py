@@ -370,6 +370,35 @@ def test_the_programs_do_what_is_said(
     assert done == {reader: said.get(reader) for reader in done}
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, zstd, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("layout", [docker_layout, hybrid])
+def test_an_archive_that_is_compressed_as_a_whole(
+    imgcopy: Tool,
+    readers: Readers,
+    tmp_path: Path,
+    layout: Callable[[Writer, Image], None],
+    compress: Callable[[bytes], bytes],
+) -> None:
+    name = f"{layout.__name__}-{compress.__module__}-{compress.__name__}".replace("_", "-").lower()
+    image, archive = Image.called(f"example.org/{name}"), tmp_path / "archive.tar"
+    with writing(archive) as writer:
+        layout(writer, image)
+    archive.write_bytes(compress(archive.read_bytes()))
+    said = verdicts_of(imgcopy, archive)
+
+    done = readers.outcomes(archive, image, "")
+
+    if layout is docker_layout:  # it has no digest to lose
+        done = {reader: LOADS if outcome == LOSES else outcome for reader, outcome in done.items()}
+    if compress is zstd and version_of(readers.docker) < 23:
+        assert done.pop("docker load (graphdriver)") == REFUSES
+    if compress is gzip.compress and "version 1.9." in readers.skopeo("--version").decode():
+        assert done.pop("skopeo docker-archive:") == REFUSES
+    if compress is gzip.compress and "version 4.3." in readers.podman("--version").decode():
+        assert done.pop("podman load") == (REFUSES if layout is docker_layout else LOADS)
+    assert done == {reader: said.get(reader) for reader in done}
+
+
 @pytest.mark.parametrize("fault", ["bare-tag", "linked-layer", "none"])
 def test_which_of_several_images_are_loaded(
     imgcopy: Tool, readers: Readers, tmp_path: Path, fault: str
