@@ -22,6 +22,7 @@ from imgcopy_core_stubs.cli.shorthands import (
     platform_shorthands,
     tmpdir_shorthands,
 )
+from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.errors import InvalidOption, SameFile
@@ -35,7 +36,7 @@ _FORMATS: Final = {"oci": media_types.OCI_MANIFEST, "v2s2": media_types.DOCKER_M
 _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
 
 
-@click.command("copy", short_help="Copy an image.")
+@click.command("copy", cls=Subcommand, short_help="Copy an image.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.argument("destination")
 @click.option(

@@ -12,6 +12,7 @@ from imgcopy_core_stubs.cli.parameters import layer_limit_option, source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.session import Direction, Session
 from imgcopy_core_stubs.cli.sizes import format_size
+from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.errors import SourceError
 from imgcopy_core_stubs.examination import Verdict
 from imgcopy_core_stubs.json_values import JsonObject
@@ -20,7 +21,7 @@ from imgcopy_core_stubs.quoting import listing
 from imgcopy_core_stubs.validation import Validation, validate_place
 
 
-@click.command("validate", short_help="Read and verify an image.")
+@click.command("validate", cls=Subcommand, short_help="Read and verify an image.")
 @click.argument("image")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON object, with problems and verdicts."

@@ -271,7 +271,16 @@ class TestFailures:
 
 class TestStandardOutput:
     @pytest.mark.parametrize(
-        "command", [["transports"], ["plugins"], ["plugins", "--json"], ["--version"], ["--help"]]
+        "command",
+        [
+            ["transports"],
+            ["plugins"],
+            ["plugins", "--json"],
+            ["--version"],
+            ["--help"],
+            ["copy", "--help"],
+            ["inspect", "-h"],
+        ],
     )
     def test_a_full_device(self, command: list[str]) -> None:
         with open("/dev/full", "wb") as full:
@@ -280,11 +289,12 @@ class TestStandardOutput:
         assert result.code == 5
         assert result.error == 'cannot write "standard output": No space left on device'
 
-    def test_nobody_reads(self) -> None:
+    @pytest.mark.parametrize("command", [["transports"], ["copy", "--help"]])
+    def test_nobody_reads(self, command: list[str]) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         try:
-            result = run_process("transports", stdout=writer)
+            result = run_process(*command, stdout=writer)
         finally:
             os.close(writer)
 
