@@ -8,8 +8,8 @@ from imgcopy_docker_archive.config import (
     Existing,
     Layout,
 )
-from imgcopy_docker_archive.destination import DockerArchiveDestination
-from imgcopy_docker_archive.writer import ArchiveWriter
+from imgcopy_docker_archive.writing.destination import DockerArchiveDestination
+from imgcopy_docker_archive.writing.writer import ArchiveWriter
 
 __all__ = [
     "ArchiveCompression",

@@ -15,13 +15,13 @@ from imgcopy_core_stubs import (
     SourceNotFound,
     StoredImages,
 )
-from imgcopy_docker_archive._archive_file import open_archive
-from imgcopy_docker_archive._docker_images import image_files
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions
-from imgcopy_docker_archive.oci_source import OciArchiveSource
-from imgcopy_docker_archive.reader import ArchiveImage, ArchiveReader, open_reader
+from imgcopy_docker_archive.reading._archive_file import open_archive
+from imgcopy_docker_archive.reading._docker_images import image_files
+from imgcopy_docker_archive.reading.oci_source import OciArchiveSource
+from imgcopy_docker_archive.reading.reader import ArchiveImage, ArchiveReader, open_reader
+from imgcopy_docker_archive.reading.source import DockerArchiveSource
 from imgcopy_docker_archive.reference import DockerArchiveReference
-from imgcopy_docker_archive.source import DockerArchiveSource
 
 if TYPE_CHECKING:  # a copy does not need it
     from imgcopy_core_stubs import Examination
@@ -57,7 +57,7 @@ class ArchiveImages(StoredImages):
 
     def examine(self) -> "Examination":
         """Look for what is wrong with the archive as a whole, and who would read its images."""
-        from imgcopy_docker_archive._examine import examine  # noqa: PLC0415  (a copy does not need it)
+        from imgcopy_docker_archive.examining._examine import examine  # noqa: PLC0415  (a copy does not need it)
 
         return examine(self._archive, self._place.docker_reference, self._place.index, self._layout)
 

@@ -22,16 +22,16 @@ from imgcopy_core_stubs import (
     open_standard_output,
     options_or_default,
 )
-from imgcopy_docker_archive._compressed_output import compressed_output
-from imgcopy_docker_archive._output import DestinationFile
 from imgcopy_docker_archive._tag import parse_tag
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing, Layout
-from imgcopy_docker_archive.destination import DockerArchiveDestination
-from imgcopy_docker_archive.writer import ArchiveWriter
+from imgcopy_docker_archive.writing._compressed_output import compressed_output
+from imgcopy_docker_archive.writing._output import DestinationFile
+from imgcopy_docker_archive.writing.destination import DockerArchiveDestination
+from imgcopy_docker_archive.writing.writer import ArchiveWriter
 
 if TYPE_CHECKING:  # loaded when they are used
-    from imgcopy_docker_archive._old_archive import OldArchive
-    from imgcopy_docker_archive.oci_writer import OciArchiveWriter
+    from imgcopy_docker_archive.writing._old_archive import OldArchive
+    from imgcopy_docker_archive.writing.oci_writer import OciArchiveWriter
 
 STANDARD_OUTPUT: Final = ("-", *STANDARD_OUTPUT_PATHS)
 
@@ -91,7 +91,7 @@ class DockerArchive(ImageCollection):
         archive = self if alone else None
         if isinstance(self.writer, ArchiveWriter):
             return DockerArchiveDestination(self.writer, tags, self.path, archive=archive)
-        from imgcopy_docker_archive.oci_destination import (  # noqa: PLC0415  (only for its layout)
+        from imgcopy_docker_archive.writing.oci_destination import (  # noqa: PLC0415  (only for its layout)
             OciArchiveDestination,
         )
 
@@ -136,7 +136,7 @@ def open_destination(
 
 def _open_old(path: str, options: DockerArchiveDestinationOptions) -> "OldArchive | None":
     """Open the archive to append to; None: there is none yet."""
-    from imgcopy_docker_archive._old_archive import OldArchive  # noqa: PLC0415  (only to append)
+    from imgcopy_docker_archive.writing._old_archive import OldArchive  # noqa: PLC0415  (only to append)
 
     if path in STANDARD_OUTPUT or is_pipe_or_device(path):
         raise InvalidDestination(path, "one cannot append to a pipe")
@@ -172,7 +172,7 @@ def _writer(
         return ArchiveWriter(
             file, path, temporary_directory=directory, v1_folders=options.v1_folders
         )
-    from imgcopy_docker_archive.oci_writer import (  # noqa: PLC0415  (only for its layout)
+    from imgcopy_docker_archive.writing.oci_writer import (  # noqa: PLC0415  (only for its layout)
         OciArchiveWriter,
     )
 

@@ -88,7 +88,7 @@ class DockerArchiveReference(ImageReference):
         Raises:
             SourceError: The archive cannot be read.
         """
-        from imgcopy_docker_archive.reader import open_reader  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive.reading.reader import open_reader  # noqa: PLC0415  (see above)
 
         options = options_or_default(DockerArchiveSourceOptions, options)
         with open_reader(self.file, options) as reader:
@@ -103,8 +103,8 @@ class DockerArchiveReference(ImageReference):
         Raises:
             SourceError: The archive has to be read, and cannot be; or there is no such image.
         """
-        from imgcopy_docker_archive._archive_file import is_read_once  # noqa: PLC0415  (see above)
-        from imgcopy_docker_archive.reader import open_reader  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive.reading._archive_file import is_read_once  # noqa: PLC0415  (see above)
+        from imgcopy_docker_archive.reading.reader import open_reader  # noqa: PLC0415  (see above)
 
         options = options_or_default(DockerArchiveSourceOptions, options)
         if self.docker_reference is not None:

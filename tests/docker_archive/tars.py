@@ -7,7 +7,7 @@ import pytest
 from attrs import frozen
 
 from imgcopy_core_stubs import InvalidArchive
-from imgcopy_docker_archive._tar_walk import TarMember, walk
+from imgcopy_docker_archive.reading._tar_walk import TarMember, walk
 
 END = bytes(1024)
 

@@ -393,7 +393,7 @@ def test_who_waits_can_be_interrupted(sources: list[ImageReference], tmp_path: P
     path = tmp_path / "a.tar"
     copy_image(sources[3], target(path))
     program = (
-        "import sys; from imgcopy_docker_archive._old_archive import _locked;"
+        "import sys; from imgcopy_docker_archive.writing._old_archive import _locked;"
         "print('waiting', flush=True); _locked(sys.argv[1])"
     )
     with path.open("rb") as file:

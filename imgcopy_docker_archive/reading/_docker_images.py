@@ -1,0 +1,79 @@
+"""The images that `manifest.json` lists, and where in the archive their parts are.
+
+Sources: Docker's image specification v1.2, "Combined Image JSON + Filesystem Changeset Format";
+`docker/internal/tarfile` of containers/image, where its readers and Docker's differ.
+"""
+
+from attrs import field, frozen
+
+from imgcopy_core_stubs import (
+    DOCUMENT_LIMIT,
+    InvalidDocument,
+    JsonObject,
+    JsonValue,
+    decode_json_value,
+    quote,
+    structure,
+)
+from imgcopy_docker_archive.format import MANIFEST, MANIFEST_LIMIT, ManifestItem
+from imgcopy_docker_archive.oci_format import MARKER
+from imgcopy_docker_archive.reading._members import ArchiveMembers
+from imgcopy_docker_archive.reading._tar_walk import TarMember
+
+
+@frozen
+class ImageFiles:
+    """An image of an archive: where its parts are."""
+
+    config_name: str
+    """The config's name in `manifest.json`."""
+    config: TarMember
+    layers: tuple[TarMember, ...]
+    """The base layer first; plain or compressed."""
+
+
+def manifest_items(members: ArchiveMembers) -> list[ManifestItem]:
+    """Return the images that `manifest.json` lists.
+
+    Raises:
+        InvalidArchive: It is missing, no file, or there twice and different.
+        InvalidDocument: It breaks its format.
+        TooLarge: It has more than 1 MiB.
+    """
+    what = f"{MANIFEST} of {quote(members.archive.name)}"
+    raw = members.document(MANIFEST, limit=MANIFEST_LIMIT)
+    document = decode_json_value(raw, what, limit=MANIFEST_LIMIT)
+    is_layout = MARKER in members  # which may hold nothing that docker could load
+    if not isinstance(document, list) or not (document or is_layout):
+        raise InvalidDocument(what, "$", "must be a list of at least one image")
+    return [_item(value, what, f"$[{index}]") for index, value in enumerate(document)]
+
+
+def image_files(members: ArchiveMembers, item: ManifestItem) -> ImageFiles:
+    """Find an image's config and layers.
+
+    Raises:
+        InvalidArchive: One of the files is missing, no file, or there twice and different.
+        TooLarge: The config has more than 4 MiB.
+    """
+    config = members.file(item.config, named_by=MANIFEST, limit=DOCUMENT_LIMIT)
+    layers = tuple(members.file(name, named_by=MANIFEST) for name in item.layers)
+    return ImageFiles(item.config, config, layers)
+
+
+@frozen(eq=False, repr=False)
+class _ItemFields:
+    config: str = field(metadata={"key": "Config"})
+    repo_tags: tuple[str, ...] = field(default=(), metadata={"key": "RepoTags"})
+    layers: tuple[str, ...] = field(default=(), metadata={"key": "Layers"})
+
+
+_KEYS = frozenset(("Config", "RepoTags", "Layers"))
+
+
+def _item(value: JsonValue, what: str, path: str) -> ManifestItem:
+    fields = structure(value, _ItemFields, what, path)
+    others: JsonObject = {}
+    if isinstance(value, dict):  # or `structure` would have refused it
+        others = {key: other for key, other in value.items() if key not in _KEYS}
+    return ManifestItem(fields.config, fields.repo_tags, fields.layers, others)

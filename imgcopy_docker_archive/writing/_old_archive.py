@@ -1,0 +1,208 @@
+"""An archive that is there already, and that images are appended to.
+
+The new archive takes over its members byte for byte, all but the few that list the images: these
+are written anew at the end. Nothing is read but the lists, the configs and the v1 documents. What
+an archive says of its blobs, by their names and sizes, is believed; `imgcopy validate` checks it.
+"""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from itertools import chain
+from typing import Final
+
+from attrs import field, frozen
+
+from imgcopy_core_stubs import (
+    DOCUMENT_LIMIT,
+    Closing,
+    DestinationWriteFailed,
+    Digest,
+    DockerReference,
+    ImageIndex,
+    InvalidDestination,
+    JsonObject,
+    SourceError,
+    decode_json,
+)
+from imgcopy_docker_archive._tag import tag_or_none
+from imgcopy_docker_archive.config import Layout
+from imgcopy_docker_archive.format import (
+    BLOCK,
+    MANIFEST,
+    REPOSITORIES,
+    ManifestItem,
+    layer_path,
+)
+from imgcopy_docker_archive.oci_format import BLOBS, INDEX, MARKER
+from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archive
+from imgcopy_docker_archive.reading._docker_images import image_files, manifest_items
+from imgcopy_docker_archive.reading._members import ArchiveMembers
+from imgcopy_docker_archive.reading._oci_images import read_index
+from imgcopy_docker_archive.reading.source import read_config
+from imgcopy_docker_archive.writing._image_list import tags_of
+
+_LISTS: Final = (MANIFEST, REPOSITORIES, MARKER, INDEX)
+
+
+@frozen(kw_only=True)
+class Contents:
+    """What an archive holds, as far as a writer that continues it has to know."""
+
+    layout: Layout
+    kept: tuple[tuple[int, int], ...]
+    """Where the members that stay are: offsets and sizes in bytes, whole blocks."""
+    items: tuple[ManifestItem, ...]
+    """The images that `manifest.json` lists."""
+    blobs: Mapping[Digest, int]
+    """The sizes of the blobs; in the `docker` layout of the layers, by diff ID."""
+    entries: tuple[JsonObject, ...] = ()
+    """The descriptors of `index.json`."""
+    v1_folders: Mapping[str, bytes] = field(factory=dict)
+    """The documents of the v1 folders by their ids."""
+    top_folders: Mapping[str, str] = field(factory=dict)
+    """By config, the id of the v1 folder that `repositories` names for an image."""
+
+
+class OldArchive(Closing):
+    """An archive to continue, open and locked: who appends to the same file waits for its turn.
+
+    Attributes:
+        file: Its plain bytes.
+        contents: What it holds.
+
+    Args:
+        path: The file.
+        temporary_directory: Where it is unpacked if it is compressed; None: the system's place.
+
+    Raises:
+        FileNotFoundError: There is no file, or an empty one.
+        InvalidDestination: It is no archive that images can be appended to.
+        DestinationWriteFailed: It cannot be read or locked.
+    """
+
+    def __init__(self, path: str, *, temporary_directory: str | None) -> None:
+        with ExitStack() as stack:
+            descriptor = _locked(path)
+            stack.callback(os.close, descriptor)
+            if os.fstat(descriptor).st_size == 0:
+                raise FileNotFoundError(path)
+            try:
+                self.file = open_archive(path, temporary_directory=temporary_directory)
+                stack.callback(self.file.close)
+                self.contents = _contents(self.file)
+            except SourceError as error:
+                raise InvalidDestination(path, f"one cannot append to it: {error}") from error
+            self._open = stack.pop_all()
+
+    def close(self) -> None:
+        """Close the archive and give up the lock. May be called twice."""
+        self._open.close()
+
+
+def _locked(path: str) -> int:
+    """Open and lock a file, and make sure that it is still the one at its path."""
+    try:
+        while True:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # whoever had the lock has put another file in its place
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DestinationWriteFailed(path, error) from error
+
+
+def _contents(file: ArchiveFile) -> Contents:
+    members = ArchiveMembers(file)
+    kept = tuple(_kept(members))
+    if MARKER in members:
+        return Contents(
+            layout=Layout.OCI,
+            kept=kept,
+            items=tuple(manifest_items(members)) if MANIFEST in members else (),
+            blobs=dict(_blobs(members)),
+            entries=tuple(_entries(read_index(members))),
+        )
+    items = tuple(manifest_items(members))
+    repositories = _repositories(members)
+    return Contents(
+        layout=Layout.DOCKER,
+        kept=kept,
+        items=items,
+        blobs=dict(chain.from_iterable(_layers(members, item) for item in items)),
+        v1_folders=dict(_v1_folders(members)),
+        top_folders={
+            item.config: repositories[tag]
+            for item in items
+            for tag in tags_of(item)
+            if tag in repositories
+        },
+    )
+
+
+def _kept(members: ArchiveMembers) -> Iterator[tuple[int, int]]:
+    """Yield where the members are that stay, each with the headers in front of it."""
+    every = [member for name in members for member in members.named(name)]
+    start = end = 0
+    for member in sorted(every, key=lambda member: member.offset):
+        if member.name in _LISTS:
+            if start < end:
+                yield start, end - start
+            start = member.offset + _whole_blocks(member.size)
+        end = member.offset + _whole_blocks(member.size)
+    if start < end:
+        yield start, end - start
+
+
+def _layers(members: ArchiveMembers, item: ManifestItem) -> Iterator[tuple[Digest, int]]:
+    """Yield the diff IDs and sizes of those layers of an image that are named by diff IDs."""
+    files = image_files(members, item)
+    config = read_config(members.archive, files)
+    for diff_id, name, file in zip(config.diff_ids, item.layers, files.layers, strict=False):
+        if name == layer_path(diff_id):
+            yield diff_id, file.size
+
+
+def _v1_folders(members: ArchiveMembers) -> Iterator[tuple[str, bytes]]:
+    for name in members:
+        if re.fullmatch("[0-9a-f]{64}/json", name):
+            yield name.partition("/")[0], members.document(name, limit=DOCUMENT_LIMIT)
+
+
+def _repositories(members: ArchiveMembers) -> dict[DockerReference, str]:
+    if REPOSITORIES not in members:
+        return {}
+    names = decode_json(members.document(REPOSITORIES, limit=DOCUMENT_LIMIT), REPOSITORIES)
+    folders: dict[DockerReference, str] = {}
+    for name, tags in names.items():
+        for tag, folder in tags.items() if isinstance(tags, dict) else ():
+            parsed = tag_or_none(f"{name}:{tag}")
+            if parsed is not None:  # or no image can have it
+                folders[parsed] = str(folder)
+    return folders
+
+
+def _blobs(members: ArchiveMembers) -> Iterator[tuple[Digest, int]]:
+    for name in members:
+        digest = name.removeprefix(BLOBS)
+        if name.startswith(BLOBS) and re.fullmatch("[0-9a-f]{64}", digest):
+            yield Digest("sha256", digest), members.file(name).size
+
+
+def _entries(index: ImageIndex) -> list[JsonObject]:
+    entries = index.document["manifests"]
+    assert isinstance(entries, list)  # noqa: S101  (the index was structured)
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _whole_blocks(size: int) -> int:
+    return size + -size % BLOCK

@@ -1,0 +1,304 @@
+"""Tar members, written the way Go's `archive/tar` writes them.
+
+Plain ustar header blocks, mode 0444 for files, everything else zero or empty; two zero blocks at
+the end and no padding beyond. A member of 8 GiB or more has GNU's magic and a base-256 size
+(GNU tar manual, "Extensions to tar"), so that a header is one block whatever the size.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import BinaryIO, Final, Protocol
+
+from imgcopy_core_stubs import (
+    CHUNK,
+    ByteStream,
+    DestinationStateError,
+    DestinationWriteFailed,
+)
+from imgcopy_docker_archive.format import BLOCK
+from imgcopy_docker_archive.writing._output import output_to
+
+_END: Final = bytes(2 * BLOCK)
+_REGULAR: Final = b"0"
+_SYMLINK: Final = b"2"
+_LARGEST_OCTAL_SIZE: Final = 0o77777777777
+_NAME_LIMIT: Final = 100
+
+
+def header_block(name: str, *, size: int = 0, link: str | None = None) -> bytes:
+    """Return the header of a regular file of `size` bytes, or of a symlink to `link`.
+
+    Args:
+        name: At most 100 bytes of ASCII, as all names of this format are.
+        size: The file's size in bytes.
+        link: The symlink's target; None: it is a file.
+    """
+    mode = 0o444 if link is None else 0
+    if size <= _LARGEST_OCTAL_SIZE:
+        size_field, magic = b"%011o\0" % size, b"ustar\x0000"
+    else:
+        size_field, magic = b"\x80" + size.to_bytes(11, "big"), b"ustar  \0"
+    if len(name) > _NAME_LIMIT or len(link or "") > _NAME_LIMIT:
+        raise ValueError(f"{name!r} or its link is longer than {_NAME_LIMIT} bytes")
+    block = b"".join(
+        (
+            name.encode("ascii").ljust(100, b"\0"),
+            b"%07o\0" % mode,
+            b"%07o\0" % 0,  # uid
+            b"%07o\0" % 0,  # gid
+            size_field,
+            b"%011o\0" % 0,  # modification time
+            b" " * 8,  # the checksum counts as blanks
+            _REGULAR if link is None else _SYMLINK,
+            (link or "").encode("ascii").ljust(100, b"\0"),
+            magic,
+            bytes(64),  # user and group name
+            b"%07o\0" % 0,  # device numbers
+            b"%07o\0" % 0,
+            bytes(167),  # prefix and padding
+        )
+    )
+    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+class ArchiveBytes(Protocol):
+    """The plain bytes of another archive."""
+
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        """Return exactly `size` bytes from `offset` on."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file that holds them."""
+
+
+class TarWriter:
+    """Writes members to a binary file that its caller opened and closes.
+
+    On a seekable file a member of unknown size is written straight to its place, its header last.
+    One of known size gets its place at once, so that the next one can be written at the same time,
+    in another thread. What failed is cut off again.
+
+    A pipe takes one member after the other; one of unknown size is spooled to a temporary file
+    first, and after a failure within a member nothing more can be written.
+
+    Args:
+        file: Where to write, from its present position on.
+        name: What the file is called in error messages.
+        temporary_directory: Where spools go; None: the system's place.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, *, temporary_directory: str | None) -> None:
+        self._output = output_to(file)
+        self._name = name
+        self._temporary_directory = temporary_directory
+        self._appending = threading.Lock()  # held by whoever decides where the archive goes on
+        self._damaged_from: int | None = None  # nothing is appended behind damage
+        self._taken_over: list[tuple[ArchiveBytes, int, int]] = []  # what is to come first
+        self.position = 0
+        """How many bytes the archive has so far, reserved places included."""
+
+    @property
+    def seekable(self) -> bool:
+        """Whether the file can be written at any position."""
+        return self._output.seekable
+
+    def take_over(self, archive: ArchiveBytes, ranges: Iterable[tuple[int, int]]) -> None:
+        """Begin with members of another archive as they are, headers included.
+
+        They are copied when the first member of our own comes, so that a copy which fails before
+        costs nothing. The other archive must stay open for as long.
+
+        Args:
+            archive: The other archive.
+            ranges: Where in it they are: offsets and sizes in bytes, whole blocks.
+        """
+        self._taken_over = [(archive, offset, size) for offset, size in ranges]
+        self.position = sum(size for _, _, size in self._taken_over)
+
+    def add(self, name: str, data: bytes) -> None:
+        """Write a small file."""
+        with self._appending:
+            self._append(header_block(name, size=len(data)) + data + _padding(len(data)))
+
+    def add_symlink(self, name: str, target: str) -> None:
+        """Write a symlink."""
+        with self._appending:
+            self._append(header_block(name, link=target))
+
+    def add_stream(
+        self, stream: ByteStream, size: int | None, name: Callable[[], str | None]
+    ) -> int:
+        """Write a file from a stream, and return its size in bytes.
+
+        Members come in the order in which this is called; it has been decided once the stream is
+        read for the first time.
+
+        Args:
+            stream: Its bytes, read to the end; the caller closes it.
+            size: Their number; None unless it and the name are known already.
+            name: Returns the name, or None if the member is not wanted after all. Called after the
+                stream's end if `size` is None.
+
+        Raises:
+            DestinationWriteFailed: Nothing of the member stays on a seekable file.
+            SourceError: From the stream; nothing of the member stays on a seekable file.
+        """
+        if self._output.seekable:
+            if size is None:
+                return self._add_header_last(stream, name)
+            return self._add_to_reserved_place(stream, size, name() or "")
+        with self._appending:
+            if size is not None:
+                return self._add_in_order(stream, size, name() or "")
+            import tempfile  # noqa: PLC0415  (slow to load, and only a pipe needs it)
+
+            with tempfile.TemporaryFile(dir=self._temporary_directory) as spool:
+                try:
+                    size = _copy(stream, spool.write)
+                    spool.seek(0)
+                except OSError as error:
+                    raise DestinationWriteFailed(f"{self._name} (its spool)", error) from error
+                known_name = name()
+                return self._add_in_order(spool, size, known_name) if known_name else size
+
+    def rewind(self, position: int) -> bool:
+        """Cut off everything from `position` on, and say whether that is possible."""
+        if not self._output.seekable:
+            return False
+        with self._appending:
+            self._cut_off(position)
+        return True
+
+    def finish(self) -> None:
+        """Write the end of the archive and flush the file."""
+        with self._appending:
+            self._append(_END)
+            try:
+                self._output.flush()
+            except OSError as error:
+                raise DestinationWriteFailed(self._name, error) from error
+
+    def _add_header_last(self, stream: ByteStream, name: Callable[[], str | None]) -> int:
+        with self._appending:
+            start = self.position
+            try:
+                self._append(bytes(BLOCK))
+                size = _copy(stream, self._append)
+                self._append(_padding(size))
+                if known_name := name():
+                    self._write_at(start, header_block(known_name, size=size))
+                else:
+                    self._cut_off(start)
+            except BaseException:
+                self._cut_off(start)
+                raise
+            return size
+
+    def _add_to_reserved_place(self, stream: ByteStream, size: int, name: str) -> int:
+        with self._appending:
+            self._prepare_to_append()
+            start = self.position
+            end = start + BLOCK + size + len(_padding(size))
+            self.position = end
+        try:
+            self._write_at(start, header_block(name, size=size))
+            position = start + BLOCK
+            while chunk := stream.read(CHUNK):
+                self._check_promise(position + len(chunk) - start - BLOCK, size, at_most=True)
+                self._write_at(position, chunk)
+                position += len(chunk)
+            self._check_promise(position - start - BLOCK, size)
+            self._write_at(position, _padding(size))
+        except BaseException:
+            with self._appending:
+                self._mark_damage(start)
+                if self.position == end:  # nothing has been put behind it
+                    self._cut_off(start)
+            raise
+        return size
+
+    def _add_in_order(self, stream: ByteStream, size: int, name: str) -> int:
+        self._append(header_block(name, size=size))
+        start = self.position
+        self._damaged_from = start  # until the member is complete
+        self._check_promise(_copy(stream, self._extend), size)
+        self._damaged_from = None
+        self._append(_padding(size))
+        return size
+
+    def _copy_what_is_taken_over(self) -> None:
+        taken_over, self._taken_over = self._taken_over, []
+        if not taken_over:
+            return
+        self._mark_damage(0)  # until all of it is there
+        position = 0
+        for archive, offset, size in taken_over:
+            copied = 0
+            while copied < size:
+                copied += self._copy_some(
+                    archive, offset + copied, size - copied, position + copied
+                )
+            position += size
+        self._damaged_from = None
+
+    def _copy_some(self, archive: ArchiveBytes, offset: int, size: int, position: int) -> int:
+        """Copy bytes of another archive, at least one and at most `size`; return how many."""
+        try:
+            copied = self._output.copy_at(position, archive.fileno(), offset, size)
+        except OSError as error:
+            raise DestinationWriteFailed(self._name, error) from error
+        if not copied:  # the system cannot; it takes reading and writing
+            data = archive.read_at(offset, min(CHUNK, size))
+            self._write_at(position, data)
+            copied = len(data)
+        return copied
+
+    def _append(self, data: bytes) -> None:
+        self._prepare_to_append()
+        self._extend(data)
+
+    def _extend(self, data: bytes) -> None:
+        self._write_at(self.position, data)
+        self.position += len(data)
+
+    def _write_at(self, position: int, data: bytes) -> None:
+        try:
+            self._output.write_at(position, data)
+        except OSError as error:
+            raise DestinationWriteFailed(self._name, error) from error
+
+    def _cut_off(self, position: int) -> None:
+        self._mark_damage(position)  # until it is cut off
+        try:
+            self._output.truncate(position)
+        except OSError as error:
+            raise DestinationWriteFailed(self._name, error) from error
+        self.position = position
+        if self._damaged_from == position:
+            self._damaged_from = None
+
+    def _mark_damage(self, position: int) -> None:
+        if self._damaged_from is None or self._damaged_from > position:
+            self._damaged_from = position
+
+    def _prepare_to_append(self) -> None:
+        if self._damaged_from is not None:
+            raise DestinationStateError(self._name, "an earlier write failed half-way")
+        self._copy_what_is_taken_over()
+
+    def _check_promise(self, copied: int, promised: int, *, at_most: bool = False) -> None:
+        if copied > promised or (copied < promised and not at_most):
+            problem = f"a blob has {copied} bytes, not the {promised} promised"
+            raise DestinationStateError(self._name, problem)
+
+
+def _copy(stream: ByteStream, write: Callable[[bytes], object]) -> int:
+    size = 0
+    while chunk := stream.read(CHUNK):
+        write(chunk)
+        size += len(chunk)
+    return size
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % BLOCK)

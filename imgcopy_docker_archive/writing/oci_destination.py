@@ -1,0 +1,166 @@
+"""`ImageDestination` over an archive of the `oci` layout, which keeps everything as it comes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve
+
+from imgcopy_core_stubs import (
+    BlobInfo,
+    ByteStream,
+    Descriptor,
+    DestinationCapabilities,
+    DestinationStateError,
+    Digest,
+    DockerReference,
+    ImageIndex,
+    ImageManifest,
+    InvalidDestination,
+    LayerCompression,
+    NoMatchingPlatform,
+    Platform,
+    RawManifest,
+    UnsupportedByDestination,
+    media_types,
+    parse_manifest,
+    quote,
+    required_digest,
+)
+from imgcopy_docker_archive.writing.destination import (
+    SIGNATURES_REFUSAL,
+    Archive,
+    ArchiveDestination,
+)
+from imgcopy_docker_archive.writing.oci_writer import OciArchiveWriter
+
+_CAPABILITIES: Final = DestinationCapabilities(
+    manifest_types=(
+        media_types.OCI_MANIFEST,
+        media_types.DOCKER_MANIFEST,
+        media_types.OCI_INDEX,
+        media_types.DOCKER_MANIFEST_LIST,
+    ),
+    signatures_refusal=SIGNATURES_REFUSAL,
+    layer_compression=LayerCompression.KEEP,
+    stores_indexes=True,
+)
+
+
+class OciArchiveDestination(ArchiveDestination):
+    """An image, or an index of images, on its way into an archive of the `oci` layout.
+
+    Args:
+        writer: Writes the archive; whoever made it finishes it.
+        tags: The image's names, with tags. Without any the image is untagged.
+        name: What the archive is called in error messages.
+        platform: Which image of an index `manifest.json` lists; None: this machine's, or else the
+            first one.
+        archive: The archive, if it holds just this image.
+    """
+
+    base_capabilities = _CAPABILITIES
+
+    def __init__(
+        self,
+        writer: OciArchiveWriter,
+        tags: Sequence[DockerReference],
+        name: str = "archive",
+        *,
+        platform: Platform | None = None,
+        archive: Archive | None = None,
+    ) -> None:
+        super().__init__(name, parallel=writer.parallel, archive=archive)
+        self._writer = writer
+        self._tags = tuple(tags)
+        self._platform = platform
+        self._manifests: dict[Digest, ImageManifest | ImageIndex] = {}
+        self._top: Descriptor | None = None
+
+    def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+        """Write a blob into the archive."""
+        del is_config
+        self._check_open()
+        return self._writer.put_blob(stream, info)
+
+    def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
+        """Return a blob that is in the archive already: it is never sent again."""
+        del can_substitute
+        self._check_open()
+        size = self._writer.blob_size(required_digest(info, self._name))
+        if size is None:
+            return None
+        if info.size not in (None, size):
+            problem = f"its blob {info.digest} has {size} bytes, not {info.size}: it is damaged"
+            raise InvalidDestination(self._name, problem)
+        return evolve(info, size=size)
+
+    def put_manifest(self, manifest: RawManifest, *, instance_digest: Digest | None = None) -> None:
+        """Write a manifest or an index.
+
+        Raises:
+            UnsupportedByDestination: It is of another type, or names what was not put.
+        """
+        self._check_open()
+        if manifest.media_type not in ("", *_CAPABILITIES.manifest_types):
+            problem = f"a manifest of type {quote(manifest.media_type)} cannot be stored"
+            raise UnsupportedByDestination(self._name, problem)
+        parsed = parse_manifest(manifest, f"manifest for {quote(self._name)}")
+        digest = instance_digest or parsed.digest
+        if isinstance(parsed, ImageManifest):
+            self._require(parsed.config, "config")
+            for layer in parsed.layers:
+                self._require(layer, "layer")
+        else:
+            for descriptor in parsed.manifests:
+                self._require(descriptor, "manifest")
+        self._writer.put_manifest(manifest.raw, digest)
+        self._manifests[digest] = parsed
+        if instance_digest is None:
+            self._top = Descriptor(digest, len(manifest.raw), parsed.media_type)
+
+    def _add_image(self) -> None:
+        if self._top is None:
+            raise DestinationStateError(self._name, "no manifest was put")
+        docker_image = self._docker_image(self._manifests[self._top.digest])
+        self._writer.add_image(self._top, self._tags, docker_image)
+
+    def _drop_image(self) -> None:
+        self._writer.drop_incomplete_image()
+
+    def _require(self, descriptor: Descriptor, what: str) -> None:
+        if self._writer.blob_size(descriptor.digest) is None:
+            problem = f"the {what} {descriptor.digest} was not put"
+            raise UnsupportedByDestination(self._name, problem)
+
+    def _docker_image(self, parsed: ImageManifest | ImageIndex) -> ImageManifest | None:
+        """Return the image that docker is to load, or None if there is none that it could."""
+        if isinstance(parsed, ImageManifest):
+            return parsed if _is_for_docker(parsed) else None
+        images = [found for found in self._images_below(parsed) if _is_for_docker(found[1])]
+        wanted = self._platform or Platform.of_this_machine()
+        best = wanted.best(platform for platform, _ in images)
+        if best is not None:
+            return images[best][1]
+        if self._platform is not None:
+            available = tuple(str(platform) for platform, _ in images)
+            raise NoMatchingPlatform(quote(self._name), str(wanted), available)
+        return images[0][1] if images else None
+
+    def _images_below(self, index: ImageIndex) -> list[tuple[Platform, ImageManifest]]:
+        """Return the index's images with their platforms, those of nested indexes included."""
+        images: list[tuple[Platform, ImageManifest]] = []
+        for descriptor in index.manifests:
+            manifest = self._manifests.get(descriptor.digest)
+            if isinstance(manifest, ImageIndex):
+                images += self._images_below(manifest)
+            elif manifest is not None:
+                images.append((descriptor.platform or Platform(), manifest))
+        return images
+
+
+def _is_for_docker(image: ImageManifest) -> bool:
+    """Whether it is an image of file system layers that docker can read."""
+    return image.is_image and all(
+        media_types.is_layer(layer.media_type) and not media_types.is_encrypted(layer.media_type)
+        for layer in image.layers
+    )
