@@ -26,7 +26,7 @@ _CONTENTS: Final = {
         "sniff_stream",
     ),
     "copy": ("CopyResult", "copy_image"),
-    "copy_many": ("copy_images",),
+    "copy_many": ("copy_images", "plan_images"),
     "copy_options": ("CopyOptions", "CopySource", "Instances"),
     "digest": ("Digest",),
     "dry_run": (

@@ -16,7 +16,7 @@ from imgcopy_core_stubs.compression import (
     sniff_stream,
 )
 from imgcopy_core_stubs.copy import CopyResult, copy_image
-from imgcopy_core_stubs.copy_many import copy_images
+from imgcopy_core_stubs.copy_many import copy_images, plan_images
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.dry_run import (
@@ -214,6 +214,7 @@ __all__ = [
     "parse_config",
     "parse_manifest",
     "plan_copy",
+    "plan_images",
     "quote",
     "required_digest",
     "sniff",

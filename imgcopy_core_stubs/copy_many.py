@@ -1,12 +1,17 @@
 """Copying several images to one place, where they appear together if the place can do that."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from imgcopy_core_stubs._copy_walk import demands
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource
+from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.dry_run import CopyPlan, plan_copy, refuse_what_cannot_be_tried
 from imgcopy_core_stubs.events import Observer
 from imgcopy_core_stubs.transport import ImageReference, OnlyImage, StoredImages
+
+Result = TypeVar("Result")
 
 
 def copy_images(
@@ -36,22 +41,71 @@ def copy_images(
     """
     options = options or CopyOptions()
     fitted = destination.fitted_options(destination_options, demands(options))
-    results: list[CopyResult] = []
     with destination.open_collection(fitted) as collection:
-        for source in sources:
-            with _opened(source) as images:
-                for reference in images.references():
-                    place = collection.place(reference.names(source.options))
-                    results.append(
-                        copy_image(
-                            reference,
-                            place,
-                            options=options,
-                            source_options=source.options,
-                            observers=observers(reference) if observers else (),
-                        )
-                    )
+
+        def copy(reference: ImageReference, source_options: object | None) -> CopyResult:
+            return copy_image(
+                reference,
+                collection.place(reference.names(source_options)),
+                options=options,
+                source_options=source_options,
+                observers=observers(reference) if observers else (),
+            )
+
+        results = _for_each(sources, copy)
         collection.commit()
+    return results
+
+
+def plan_images(
+    sources: Iterable[CopySource],
+    destination: ImageReference,
+    *,
+    options: CopyOptions | None = None,
+    destination_options: object | None = None,
+) -> tuple[CopyPlan, ...]:
+    """Find out what `copy_images` would do with the same arguments, without doing it.
+
+    Args:
+        sources: The images.
+        destination: The place, without the name of an image.
+        options: How each would be copied; None: the defaults.
+        destination_options: An instance of the destination transport's `destination_options`.
+
+    Returns:
+        A plan for each image. What an earlier one would bring is reused for a later one.
+
+    Raises:
+        UsageError: The destination holds one image at a place, or cannot be tried out.
+        SourceError: An image is missing, cannot be read, or is invalid.
+        DestinationError: One cannot be stored.
+    """
+    refuse_what_cannot_be_tried(destination)
+    options = options or CopyOptions()
+    fitted = destination.fitted_options(destination_options, demands(options))
+    put: set[Digest] = set()
+    with destination.open_collection(fitted) as collection:
+
+        def plan(reference: ImageReference, source_options: object | None) -> CopyPlan:
+            return plan_copy(
+                reference,
+                collection.place(reference.names(source_options)),
+                options=options,
+                source_options=source_options,
+                put_before=put,
+            )
+
+        return _for_each(sources, plan)
+
+
+def _for_each(
+    sources: Iterable[CopySource], do: Callable[[ImageReference, object | None], Result]
+) -> tuple[Result, ...]:
+    """Do something with each image, and the options to read it, while its place is open."""
+    results: list[Result] = []
+    for source in sources:
+        with _opened(source) as images:
+            results += [do(reference, source.options) for reference in images.references()]
     return tuple(results)
 
 

@@ -81,6 +81,8 @@ class ImagePlan:
 class CopyPlan:
     """What a copy would do. Of bytes, the layers' are counted; manifests and configs are small."""
 
+    source: str
+    """The source, with its scheme."""
     images: tuple[ImagePlan, ...]
     keeps_digest: bool
     """Whether the top-level manifest or index would be stored byte for byte."""
@@ -112,6 +114,7 @@ def plan_copy(
     options: CopyOptions | None = None,
     source_options: object | None = None,
     destination_options: object | None = None,
+    put_before: set[Digest] | None = None,
 ) -> CopyPlan:
     """Find out what `copy_image` would do with the same arguments, without doing it.
 
@@ -124,6 +127,8 @@ def plan_copy(
         options: How it would be copied; None: the defaults.
         source_options: An instance of the source transport's `source_options`, or None.
         destination_options: An instance of the destination transport's `destination_options`.
+        put_before: Layers that the destination would get before, with other images; those that it
+            would get with this one are added.
 
     Raises:
         SourceError: The image is missing, cannot be read, or is invalid.
@@ -131,15 +136,16 @@ def plan_copy(
         UsageError: An option does not apply, or the destination is standard output, a pipe or a
             device, which cannot be opened without disturbing who reads from it.
     """
-    _refuse_what_cannot_be_tried(destination)
+    refuse_what_cannot_be_tried(destination)
     options = options or CopyOptions()
     with opened(source, destination, options, source_options, destination_options) as sides:
-        dry_run = _DryRun(sides)
+        dry_run = _DryRun(sides, set() if put_before is None else put_before)
         keeps_digest = dry_run.run()
-        return CopyPlan(tuple(dry_run.images), keeps_digest)
+        return CopyPlan(sides.source_name, tuple(dry_run.images), keeps_digest)
 
 
-def _refuse_what_cannot_be_tried(destination: ImageReference) -> None:
+def refuse_what_cannot_be_tried(destination: ImageReference) -> None:
+    """Raise `InvalidOption` for a destination that opening it would disturb."""
     path, text = destination.path, str(destination)
     if path is None:
         is_stream = text == "-" or text.startswith("-:")
@@ -158,10 +164,10 @@ _Outcome: TypeAlias = tuple[LayerPlan, Digest | None]
 class _DryRun(Walk[bool]):
     """One dry run. What is made of a manifest is whether it would stay as it is."""
 
-    def __init__(self, sides: Sides) -> None:
+    def __init__(self, sides: Sides, put: set[Digest]) -> None:
         super().__init__(sides)
         self.images: list[ImagePlan] = []
-        self._put: set[Digest] = set()
+        self._put = put
 
     def take_index(
         self,

@@ -1,6 +1,6 @@
 """A dry run's outcome, as it is printed for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from imgcopy_core_stubs.cli.output import write_data
 from imgcopy_core_stubs.cli.sizes import format_size
@@ -8,22 +8,27 @@ from imgcopy_core_stubs.dry_run import CopyPlan, ImagePlan
 from imgcopy_core_stubs.quoting import printable
 
 
-def print_plan(plan: CopyPlan) -> None:
-    """Write what a copy would do to standard output: each image and its layers, and the sums."""
-    write_data("".join(f"{printable(line)}\n" for line in _lines(plan)).encode())
+def print_plans(plans: Sequence[CopyPlan]) -> None:
+    """Write what copies would do to standard output: each image and its layers, and the sums."""
+    write_data("".join(f"{printable(line)}\n" for line in _lines(plans)).encode())
 
 
-def _lines(plan: CopyPlan) -> Iterator[str]:
-    for image in plan.images:
-        yield f"{image.platform or 'artifact'}: {_manifest(image)}"
-        for layer in image.layers:
-            size = "" if layer.size is None else f" {format_size(layer.size)}"
-            yield f"  {layer.digest}{size}: {layer.action.value}"
-    written = format_size(plan.bytes_written)
-    if unknown := plan.layers_of_unknown_size:
+def _lines(plans: Sequence[CopyPlan]) -> Iterator[str]:
+    for plan in plans:
+        if len(plans) > 1:
+            yield f"{plan.source}:"
+        for image in plan.images:
+            yield f"{image.platform or 'artifact'}: {_manifest(image)}"
+            for layer in image.layers:
+                size = "" if layer.size is None else f" {format_size(layer.size)}"
+                yield f"  {layer.digest}{size}: {layer.action.value}"
+    bytes_written = sum(plan.bytes_written for plan in plans)
+    written = format_size(bytes_written)
+    if unknown := sum(plan.layers_of_unknown_size for plan in plans):
         layers = f"{unknown} layer{'s' * (unknown != 1)} of unknown size"
-        written = f"{written} and {layers}" if plan.bytes_written else layers
-    yield f"would read {format_size(plan.bytes_read)} and write {written}"
+        written = f"{written} and {layers}" if bytes_written else layers
+    read = format_size(sum(plan.bytes_read for plan in plans))
+    yield f"would read {read} and write {written}"
 
 
 def _manifest(image: ImagePlan) -> str:

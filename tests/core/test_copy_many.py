@@ -7,19 +7,24 @@ from typing import Any
 import pytest
 
 from imgcopy_core_stubs import (
+    BlobDone,
+    BlobKind,
     CopySource,
     DigestMismatch,
     DockerReference,
+    Event,
     ImageReference,
     InvalidReference,
+    LayerAction,
     LayerCompression,
     UsageError,
     copy_image,
     copy_images,
+    plan_images,
 )
 from imgcopy_core_stubs.transports.dir import DirTransport
 from imgcopy_core_stubs.transports.oci import OciDestinationOptions, OciTransport
-from tests.core.transports.layouts import CONTAINERD_NAME, Layout, named
+from tests.core.transports.layouts import CONFIG, CONTAINERD_NAME, MANIFEST, Layout, named
 
 AS_IT_IS = OciDestinationOptions(layers=LayerCompression.KEEP)
 
@@ -36,6 +41,20 @@ def entries(layout: Path) -> list[dict[str, Any]]:
 def names(layout: Path) -> list[str | None]:
     key = "org.opencontainers.image.ref.name"
     return [entry.get("annotations", {}).get(key) for entry in entries(layout)]
+
+
+def image_of(layout: Layout, *layers: dict[str, Any]) -> dict[str, Any]:
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+    }
+    document = {
+        "schemaVersion": 2,
+        "config": layout.blob(json.dumps(config).encode(), CONFIG),
+        "layers": layers,
+    }
+    return layout.blob(json.dumps(document).encode(), MANIFEST)
 
 
 @pytest.fixture
@@ -81,6 +100,46 @@ def test_all_images_of_a_reference_that_names_one(source: Path, tmp_path: Path) 
     target = tmp_path / "target"
     copy_images([CopySource(oci(f"{source}:example.org/one:1"), all_images=True)], oci(target))
     assert names(target) == ["example.org/one:1", "example.org/one:latest"]
+
+
+def test_a_plan_says_what_is_read_for_each(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "source")
+    base, *tops = (layout.blob(content) for content in (b"base", b"one", b"two"))
+    layout.write_index(*(image_of(layout, base, top) for top in tops))
+    sources = [CopySource(oci(layout.path), all_images=True)]
+    target = tmp_path / "target"
+
+    plans = plan_images(sources, oci(target), destination_options=AS_IT_IS)
+
+    assert not target.exists()
+    planned = [
+        (str(layer.digest), layer.action is not LayerAction.REUSED)
+        for plan in plans
+        for image in plan.images
+        for layer in image.layers
+    ]
+    assert planned == [
+        (base["digest"], True),
+        (tops[0]["digest"], True),
+        (base["digest"], False),
+        (tops[1]["digest"], True),
+    ]
+    assert [plan.source for plan in plans] == [f"oci:{layout.path}:@{number}" for number in (0, 1)]
+    events: list[Event] = []
+    copy_images(
+        sources, oci(target), destination_options=AS_IT_IS, observers=lambda _: [events.append]
+    )
+    assert planned == [
+        (str(event.digest), not event.reused)
+        for event in events
+        if isinstance(event, BlobDone) and event.kind is BlobKind.LAYER
+    ]
+
+
+def test_a_plan_refuses_what_a_copy_refuses(source: Path, tmp_path: Path) -> None:
+    target = DirTransport().parse_reference(str(tmp_path / "target"))
+    with pytest.raises(UsageError, match='a place of "dir" holds one image'):
+        plan_images([CopySource(oci(source), all_images=True)], target)
 
 
 def test_a_place_of_one_image_takes_no_more(source: Path, tmp_path: Path) -> None:

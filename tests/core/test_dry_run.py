@@ -74,6 +74,7 @@ def test_layers_that_would_be_decompressed() -> None:
     plan = plan_copy(source, MemoryImage(capabilities=ARCHIVE))
     assert source.manifest is not None
     assert plan == CopyPlan(
+        source="memory:source",
         images=(
             ImagePlan(
                 digest=parsed(source.manifest.raw),
@@ -166,7 +167,7 @@ def test_all_images_of_an_index() -> None:
 def test_an_index_alone() -> None:
     options = CopyOptions(instances=Instances.INDEX_ONLY)
     plan = plan_copy(index_of("linux/amd64"), MemoryImage(capabilities=DIRECTORY), options=options)
-    assert plan == CopyPlan((), keeps_digest=True)
+    assert plan == CopyPlan("memory:source", (), keeps_digest=True)
 
 
 @pytest.mark.parametrize(

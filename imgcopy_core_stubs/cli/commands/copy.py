@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from attrs import frozen
@@ -31,6 +31,9 @@ from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.plugins import Plugin
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import ImageReference
+
+if TYPE_CHECKING:  # a copy does not need it
+    from imgcopy_core_stubs.dry_run import CopyPlan
 
 _FORMATS: Final = {"oci": media_types.OCI_MANIFEST, "v2s2": media_types.DOCKER_MANIFEST}
 _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
@@ -178,7 +181,9 @@ def command(  # noqa: PLR0913  (an argument for each option)
     )
     job = _Job(session, copies, destination_reference, destination_options, options)
     if dry_run:
-        job.print_plan()
+        from imgcopy_core_stubs.cli.plan_text import print_plans  # noqa: PLC0415  (rarely needed)
+
+        print_plans(job.plan())
         return
     with digest_file(digestfile) as write_digest:
         with progress_shown(style) as shown:
@@ -233,22 +238,29 @@ class _Job:
             )
         ]
 
-    def print_plan(self) -> None:
-        """Say what copying the image would do."""
-        from imgcopy_core_stubs.cli.plan_text import print_plan  # noqa: PLC0415  (rarely needed)
+    def plan(self) -> "Sequence[CopyPlan]":
+        """Find out what copying the image, or the images, would do."""
+        if not self.is_single:
+            from imgcopy_core_stubs.copy_many import plan_images  # noqa: PLC0415  (rarely needed)
+
+            return plan_images(
+                self.sources,
+                self.destination,
+                options=self.options,
+                destination_options=self.destination_options,
+            )
         from imgcopy_core_stubs.dry_run import plan_copy  # noqa: PLC0415  (rarely needed)
 
-        if not self.is_single:
-            raise InvalidOption("--dry-run", "one image can be planned at a time")
         source = self.sources[0]
-        plan = plan_copy(
-            source.reference,
-            self.destination,
-            options=self.options,
-            source_options=source.options,
-            destination_options=self.destination_options,
-        )
-        print_plan(plan)
+        return [
+            plan_copy(
+                source.reference,
+                self.destination,
+                options=self.options,
+                source_options=source.options,
+                destination_options=self.destination_options,
+            )
+        ]
 
 
 def _instances(multi_arch: str | None, *, all_instances: bool) -> Instances:

@@ -97,6 +97,29 @@ def test_every_image_of_an_index(run: Runner, layout: Layout, tmp_path: Path) ->
     assert [line.rpartition(": ")[2] for line in lines[1::2]] == ["compressed", "compressed"]
 
 
+def test_several_sources(run: Runner, packed: tuple[Layout, str], tmp_path: Path) -> None:
+    layout, digest = packed
+    source = f"oci:{layout.path}:packed"
+    before = tree(tmp_path)
+
+    result = run("copy", "--dry-run", source, source, f"docker-archive:{tmp_path}/a.tar")
+
+    image = f"linux/amd64: manifest {digest} becomes {DOCKER_MANIFEST}"
+    assert (result.code, result.stderr) == (0, "")
+    assert result.stdout.decode().splitlines() == [
+        f"{source}:",
+        image,
+        f"  {sha256(ZIPPED)} {len(ZIPPED)} bytes: decompressed",
+        f"  {sha256(b'plain')} 5 bytes: copied as it is",
+        f"{source}:",
+        image,
+        f"  {sha256(ZIPPED)} {len(ZIPPED)} bytes: reused",
+        f"  {sha256(b'plain')} 5 bytes: reused",
+        f"would read {len(ZIPPED) + 5} bytes and write 5 bytes and 1 layer of unknown size",
+    ]
+    assert tree(tmp_path) == before
+
+
 def test_what_a_copy_refuses(run: Runner, layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_text("old")
 
