@@ -369,7 +369,7 @@ def test_sixteen_writers(tmp_path: Path, replace: bool) -> None:
 
     def writer(number: int) -> None:
         with AtomicFile(str(path), replace=replace) as file:
-            start.wait(timeout=10)
+            start.wait(timeout=30)
             file.file.write(b"%02d" % number * 1000)
             try:
                 file.commit()

@@ -48,7 +48,7 @@ def test_several_are_worked_on_at_a_time() -> None:
     def work(task: int, turn: Turn) -> int:
         turn.wait()
         turn.pass_on()
-        return together.wait(timeout=10)
+        return together.wait(timeout=30)
 
     assert sorted(run(work, 3, 3)) == [0, 1, 2]
 
@@ -89,7 +89,7 @@ def test_a_task_knows_when_it_is_the_last(at_a_time: int) -> None:
     def work(task: int, turn: Turn) -> int:
         began_as_last[task] = turn.is_last
         turn.pass_on()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while task == 0 and not turn.is_last:  # the others take the other threads
             assert time.monotonic() < deadline
             time.sleep(0.001)

@@ -76,7 +76,7 @@ def thread_count() -> int:
 
 def assert_threads_end(before: int) -> None:
     """Assert that the threads are gone; the system counts one for a moment after it has ended."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while thread_count() > before:
         assert time.monotonic() < deadline
         time.sleep(0.001)

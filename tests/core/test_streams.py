@@ -47,7 +47,7 @@ def read_all(stream: ByteStream, size: int = CHUNK) -> bytes:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
     return condition()
@@ -314,7 +314,7 @@ class Stalled:
 
     def read(self, _: int, /) -> bytes:
         self.reading.set()
-        assert self.release.wait(timeout=10)
+        assert self.release.wait(timeout=30)
         return b"late"
 
     def close(self) -> None:
@@ -334,11 +334,11 @@ def test_closing_while_the_reader_waits_for_the_thread() -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert inner.reading.wait(timeout=5)
+    assert inner.reading.wait(timeout=30)
     releasing = threading.Timer(0.05, inner.release.set)
     releasing.start()
     stream.close()
-    reader.join(timeout=5)
+    reader.join(timeout=30)
     assert [str(error) for error in caught] == ["read of a closed stream"]
     assert inner.closed
     releasing.join()
@@ -361,7 +361,7 @@ def test_a_thread_that_is_stuck_in_the_operating_system_is_left_behind() -> None
 def test_streams_in_streams_that_are_stuck_close_when_they_get_free() -> None:
     inner = Stalled()
     stream = ReadAhead(VerifyingStream(ReadAhead(inner), "blob"))
-    assert inner.reading.wait(timeout=5)
+    assert inner.reading.wait(timeout=30)
     stream.close()
     assert not inner.closed
     inner.release.set()

@@ -404,7 +404,7 @@ def test_who_waits_can_be_interrupted(sources: list[ImageReference], tmp_path: P
             assert process.stdout is not None
             assert process.stdout.readline() == b"waiting\n"
             process.terminate()
-            assert process.wait(timeout=10) != 0
+            assert process.wait(timeout=30) != 0
 
 
 def test_five_hundred_images_that_share_their_base(tmp_path: Path) -> None:

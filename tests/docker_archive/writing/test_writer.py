@@ -375,7 +375,7 @@ class Slow(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell() > 0:
-            assert self.go_on.wait(timeout=10)
+            assert self.go_on.wait(timeout=30)
         return super().read(min(size or 0, 700))
 
 
