@@ -75,10 +75,10 @@ def run_in_parallel(
 
     def work_on() -> None:
         for number in waiting:
-            if cancelled.is_set():
-                return
             turn = Turn(events[number], events[number + 1], last)
             try:
+                if cancelled.is_set():
+                    break  # whoever waits behind this one must get its turn, and end too
                 results[number] = work(tasks[number], turn)
                 turn.wait()  # whoever needed no turn keeps the order all the same
             except BaseException as error:  # noqa: BLE001  (raised below)
@@ -93,13 +93,13 @@ def run_in_parallel(
         threading.Thread(target=work_on, name=f"imgcopy-layer-{number}", daemon=True)
         for number in range(min(at_a_time, len(tasks)))
     ]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         _join(threads)
     except BaseException:  # Ctrl-C arrives in this thread: the others must be told
         cancelled.set()
-        _join(threads)
+        _join([thread for thread in threads if thread.ident is not None])
         raise
     if failures:
         raise failures[0]

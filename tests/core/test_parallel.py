@@ -70,6 +70,60 @@ def test_the_first_failure_is_raised_and_the_rest_is_not_begun() -> None:
     assert len(begun) < 10
 
 
+def test_a_failure_leaves_nobody_waiting_for_a_turn() -> None:
+    """A thread has taken a task when it finds out that all is over; another one waits behind it."""
+    delayed: list[threading.Thread] = []
+
+    class Cancelled(threading.Event):
+        def is_set(self) -> bool:
+            if threading.current_thread() in delayed:
+                assert self.wait(timeout=30)
+            return super().is_set()
+
+    all_work, another_waits = threading.Barrier(3), threading.Event()
+
+    def work(task: int, turn: Turn) -> int:
+        if task < 3:
+            all_work.wait(timeout=30)
+        if task == 4:
+            another_waits.set()
+            turn.wait()
+        turn.pass_on()
+        if task == 0:
+            assert another_waits.wait(timeout=30)
+            raise ValueError(task)
+        if task == 1:
+            delayed.append(threading.current_thread())  # as soon as it has taken task 3
+        if task == 2:
+            time.sleep(0.1)
+        return task
+
+    with pytest.raises(ValueError, match="0"):
+        run_in_parallel(work, range(6), at_a_time=3, cancelled=Cancelled())
+
+
+def test_a_thread_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def start_one(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    cancelled = threading.Event()
+
+    def work(task: int, turn: Turn) -> int:
+        assert cancelled.wait(timeout=30)
+        return task
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    with pytest.raises(RuntimeError, match="new thread"):
+        run_in_parallel(work, range(4), at_a_time=2, cancelled=cancelled)
+    assert not started[0].is_alive()
+
+
 def test_a_task_that_fails_before_its_turn_does_not_block_the_others() -> None:
     def work(task: int, turn: Turn) -> int:
         if task == 1:
