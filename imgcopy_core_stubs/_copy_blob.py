@@ -168,6 +168,9 @@ def copy_layer(
         wanted = blob
         if compression is Compression.NONE:
             _check_plain_layer(task)
+            if task.diff_id not in (None, blob.digest):  # a digest of another algorithm
+                stream = VerifyingStream(stream, f"the content of {what}", digest=task.diff_id)
+                wanted = task.wanted or blob
         if compression is stored_compression:
             stream = AheadWhenLast(stream, turn)
 
@@ -220,10 +223,11 @@ def _hosts(urls: Sequence[str]) -> str:
 
 
 def _check_plain_layer(task: LayerTask) -> None:
-    """A layer that is not compressed has one digest, so its diff ID has been verified with it."""
-    if task.diff_id is not None and task.diff_id != task.blob.digest:
+    """A layer that is not compressed has one digest, so its diff ID is verified with it."""
+    digest, diff_id = task.source_digest, task.diff_id
+    if diff_id is not None and diff_id != digest and diff_id.algorithm == digest.algorithm:
         what = f"the content of {task.what}, which is not compressed,"
-        raise DigestMismatch(what, str(task.diff_id), str(task.blob.digest))
+        raise DigestMismatch(what, str(diff_id), str(digest))
     if task.limit is not None and task.blob.size is not None and task.blob.size > task.limit:
         raise TooLarge(f"the content of {task.what}", task.limit)
 

@@ -19,6 +19,7 @@ from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import UnsupportedByDestination
 from imgcopy_core_stubs.instances import INDEX_DEPTH, descend, nested_too_deeply, read_instance
 from imgcopy_core_stubs.manifest import (
+    Descriptor,
     ImageConfig,
     ImageIndex,
     ImageManifest,
@@ -66,8 +67,8 @@ class DecidedImage:
     """One for each layer."""
     distinct: dict[LayerKey, LayerTask]
     """Those that are to be carried out: a layer that occurs twice is copied once."""
-    below_index: bool
-    """The index that names it is copied too."""
+    named: Digest | None
+    """The digest by which an index names it that is copied too; None: there is no such index."""
 
 
 def demands(options: CopyOptions) -> CopyDemands:
@@ -117,6 +118,7 @@ class Walk(ABC, Generic[Stored]):
 
     def __init__(self, sides: Sides) -> None:
         self.sides = sides
+        self._taken: dict[tuple[Digest, int], Stored] = {}  # by digest and depth
 
     @abstractmethod
     def take_image(self, image: DecidedImage) -> Stored:
@@ -130,7 +132,7 @@ class Walk(ABC, Generic[Stored]):
         instances: Sequence[Stored],
         signatures: Sequence[bytes],
         *,
-        below_index: bool,
+        named: Digest | None,
     ) -> Stored:
         """Do what there is to do to an index.
 
@@ -139,7 +141,7 @@ class Walk(ABC, Generic[Stored]):
             media_type: The type that the stored index will have.
             instances: What was made of each manifest that it names; empty: they are left out.
             signatures: The index's own.
-            below_index: It is named by another index.
+            named: The digest by which another index names it; None: it is the top one.
         """
 
     def run(self) -> Stored:
@@ -157,7 +159,7 @@ class Walk(ABC, Generic[Stored]):
                 "it cannot store a multi-platform image (leave out --all, or use oci: or dir:)"
             )
             raise UnsupportedByDestination(sides.destination_name, problem)
-        return self._walk_index(parsed, depth=1)
+        return self._walk_index(parsed, None, depth=1)
 
     def check_change(self, signatures: Sequence[bytes]) -> None:
         """Refuse that a manifest changes, where its digest or its signatures are wanted."""
@@ -174,37 +176,44 @@ class Walk(ABC, Generic[Stored]):
             )
             raise UnsupportedByDestination(self.sides.destination_name, problem)
 
-    def _walk_index(self, index: ImageIndex, *, depth: int) -> Stored:
+    def _walk_index(self, index: ImageIndex, named: Digest | None, *, depth: int) -> Stored:
         sides = self.sides
         if depth > INDEX_DEPTH:
             raise nested_too_deeply(sides.source_name)
         media_type = sides.planner.index_type(index.media_type)
-        signatures = self._signatures(None if depth == 1 else index.digest)
+        signatures = self._signatures(named)
         instances = []
         if sides.options.instances is Instances.ALL:
-            for descriptor in index.manifests:
-                instance = read_instance(sides.source, descriptor, sides.source_name)
-                if isinstance(instance, ImageIndex):
-                    instances.append(self._walk_index(instance, depth=depth + 1))
-                else:
-                    decided = self._decide(instance, chosen=True, below_index=True)
-                    instances.append(self.take_image(decided))
-        return self.take_index(index, media_type, instances, signatures, below_index=depth > 1)
+            instances = [self._take_instance(each, depth=depth + 1) for each in index.manifests]
+        return self.take_index(index, media_type, instances, signatures, named=named)
+
+    def _take_instance(self, descriptor: Descriptor, *, depth: int) -> Stored:
+        """Take what an index names, once: indexes in indexes may name it very often."""
+        key = descriptor.digest, depth
+        if key not in self._taken:
+            instance = read_instance(self.sides.source, descriptor, self.sides.source_name)
+            if isinstance(instance, ImageIndex):
+                taken = self._walk_index(instance, descriptor.digest, depth=depth)
+            else:
+                decided = self._decide(instance, chosen=True, named=descriptor.digest)
+                taken = self.take_image(decided)
+            self._taken[key] = taken
+        return self._taken[key]
 
     def _decide(
-        self, image: ImageManifest, *, chosen: bool = False, below_index: bool = False
+        self, image: ImageManifest, *, chosen: bool = False, named: Digest | None = None
     ) -> DecidedImage:
         """Decide what to do to an image.
 
         Args:
             image: Its manifest.
             chosen: It is one of an index's images.
-            below_index: The index is copied too.
+            named: The digest by which the index names it, if that is copied too.
         """
         sides = self.sides
         planner = sides.planner
         media_type = planner.image_type(image.media_type)
-        signatures = self._signatures(image.digest if chosen else None)
+        signatures = self._signatures((named or image.digest) if chosen else None)
         config_name = f"config of {quote(sides.source_name)}"
         raw_config = read_document(sides.source, image.config, config_name)
         config = None
@@ -226,7 +235,7 @@ class Walk(ABC, Generic[Stored]):
             config=config,
             tasks=tasks,
             distinct=distinct,
-            below_index=below_index,
+            named=named,
         )
 
     def _signatures(self, instance_digest: Digest | None) -> Sequence[bytes]:

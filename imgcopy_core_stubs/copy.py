@@ -20,6 +20,7 @@ from imgcopy_core_stubs._copy_walk import DecidedImage, Sides, Walk, opened
 from imgcopy_core_stubs._parallel import Turn, run_in_parallel
 from imgcopy_core_stubs.conversion import edit_index, edit_manifest
 from imgcopy_core_stubs.copy_options import CopyOptions
+from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.events import (
     BlobDone,
     BlobKind,
@@ -31,7 +32,7 @@ from imgcopy_core_stubs.events import (
     Event,
     Observer,
 )
-from imgcopy_core_stubs.manifest import ImageIndex, ImageManifest, RawManifest
+from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, ImageManifest, RawManifest
 from imgcopy_core_stubs.transport import ImageReference
 
 
@@ -115,22 +116,14 @@ class _Copy(Walk[RawManifest]):
         instances: Sequence[RawManifest],
         signatures: Sequence[bytes],
         *,
-        below_index: bool,
+        named: Digest | None,
     ) -> RawManifest:
         """Store an index that names the manifests as they were stored."""
         manifests = index.manifests
         if instances:
-            manifests = tuple(
-                evolve(
-                    descriptor,
-                    digest=stored.digest,
-                    size=len(stored.raw),
-                    media_type=descriptor.media_type and stored.media_type,
-                )
-                for descriptor, stored in zip(index.manifests, instances, strict=True)
-            )
+            manifests = tuple(map(_described, index.manifests, instances))
         edited = edit_index(index, media_type, manifests)
-        self._store_manifest(index, edited, signatures, below_index=below_index)
+        self._store_manifest(index, edited, signatures, named)
         return edited
 
     def take_image(self, image: DecidedImage) -> RawManifest:
@@ -170,7 +163,7 @@ class _Copy(Walk[RawManifest]):
 
         # 3. The manifest.
         edited = edit_manifest(manifest, image.media_type, layers)
-        self._store_manifest(manifest, edited, image.signatures, below_index=image.below_index)
+        self._store_manifest(manifest, edited, image.signatures, image.named)
         return edited
 
     def _copy_layer(self, task: LayerTask, turn: Turn) -> StoredLayer:
@@ -197,13 +190,13 @@ class _Copy(Walk[RawManifest]):
         original: ImageManifest | ImageIndex,
         edited: RawManifest,
         signatures: Sequence[bytes],
-        *,
-        below_index: bool,
+        named: Digest | None,
     ) -> None:
+        instance_digest = named
         if edited.raw != original.raw:
             self.check_change(signatures)
+            instance_digest = named and edited.digest
         destination = self.sides.destination
-        instance_digest = edited.digest if below_index else None
         destination.put_manifest(edited, instance_digest=instance_digest)
         if signatures:
             destination.put_signatures(signatures, instance_digest=instance_digest)
@@ -214,3 +207,16 @@ class _Copy(Walk[RawManifest]):
             and self.sides.destination.capabilities.parallel_put_blob
         )
         return self.sides.options.parallel_copies if allowed else 1
+
+
+def _described(descriptor: Descriptor, stored: RawManifest) -> Descriptor:
+    """Return what an index says of a manifest, as it was stored."""
+    if Digest.of(stored.raw, descriptor.digest.algorithm) == descriptor.digest:
+        return descriptor
+    return evolve(
+        descriptor,
+        digest=stored.digest,
+        size=len(stored.raw),
+        media_type=descriptor.media_type and stored.media_type,
+        data="",
+    )

@@ -176,10 +176,10 @@ class _DryRun(Walk[bool]):
         instances: Sequence[bool],
         signatures: Sequence[bytes],
         *,
-        below_index: bool,
+        named: Digest | None,
     ) -> bool:
         """Say whether all that an index names would stay, and so the index."""
-        del below_index
+        del named
         keeps_digest = media_type == index.media_type and all(instances)
         if not keeps_digest:
             self.check_change(signatures)

@@ -130,6 +130,8 @@ class _Findings:
         self.verified: dict[Digest, int] = {}
         # Images share layers; each is read once for each size and diff ID that it is said to have.
         self.checked: set[tuple[Digest | None, int | None, Digest | None]] = set()
+        # Indexes in indexes may name a manifest very often; each is read once at each depth.
+        self.checked_instances: set[tuple[Digest, int, str, int]] = set()
 
     def result(self) -> Validation:
         return Validation(
@@ -185,6 +187,10 @@ class _Validator:
         if depth == INDEX_DEPTH:
             raise nested_too_deeply(self._what)
         for descriptor in parsed.manifests:
+            key = (descriptor.digest, descriptor.size, descriptor.media_type, depth)
+            if key in self._findings.checked_instances:
+                continue
+            self._findings.checked_instances.add(key)
             name = f"{descriptor.digest} of {quote(self._what)}"
             with self._findings.collecting(f"manifest {name}"):
                 instance = read_instance(self._source, descriptor, self._what)

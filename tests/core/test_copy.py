@@ -1,10 +1,12 @@
+import base64
 import gzip
+import hashlib
 import io
 import itertools
 import json
 import lzma
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from attrs import evolve
@@ -216,6 +218,29 @@ def test_a_lie_in_manifest_or_config_is_found(
     assert_nothing_is_stored(source_of(BASE, TOP, **arguments), error, capabilities)
 
 
+@pytest.mark.parametrize("capabilities", [ARCHIVE, DIRECTORY])
+def test_a_plain_layer_with_a_digest_of_another_algorithm(
+    capabilities: DestinationCapabilities,
+) -> None:
+    plain = b"plain" * 1000
+    sha512 = "sha512:" + hashlib.sha512(plain).hexdigest()
+
+    def rename(document: Json) -> None:
+        document["layers"][0]["digest"] = sha512
+
+    for content, error in ((plain, None), (b"other", DigestMismatch)):
+        source = source_of((plain, content), edit=rename)
+        source.blobs[Digest.parse(sha512)] = plain
+        if error is not None:
+            assert_nothing_is_stored(source, error, capabilities)
+            continue
+        destination = MemoryImage(capabilities=capabilities)
+        copy_image(source, destination)
+        stored = stored_manifest(destination)["layers"][0]["digest"]
+        assert stored == (digest(plain) if capabilities is ARCHIVE else sha512)
+        assert destination.blobs[Digest.parse(stored)] == plain
+
+
 def test_a_diff_id_that_the_content_does_not_have() -> None:
     source = source_of(BASE, edit_config=_other_diff_id)
     assert_nothing_is_stored(source, DigestMismatch)
@@ -383,6 +408,63 @@ def test_an_index_whose_images_are_converted() -> None:
         raw = destination.instances[Digest.parse(descriptor["digest"])].raw
         assert (digest(raw), len(raw)) == (descriptor["digest"], descriptor["size"])
         assert json.loads(raw)["mediaType"] == descriptor["mediaType"]
+
+
+def test_what_an_index_holds_of_a_manifest_goes_when_the_manifest_changes() -> None:
+    source = index_of("linux/amd64")
+    (manifest,) = source.instances.values()
+    rewrite_index(source, lambda first: {**first, "data": base64.b64encode(manifest.raw).decode()})
+    options = CopyOptions(instances=Instances.ALL, manifest_type=media_types.DOCKER_MANIFEST)
+    for chosen, is_kept in ((CopyOptions(instances=Instances.ALL), True), (options, False)):
+        destination = MemoryImage(capabilities=DIRECTORY)
+        copy_image(source, destination, options=chosen)
+        (descriptor,) = stored_manifest(destination)["manifests"]
+        assert ("data" in descriptor) is is_kept
+        assert digest(manifest.raw) == descriptor["digest"] or not is_kept
+
+
+def test_an_index_that_names_a_manifest_by_another_algorithm() -> None:
+    source = index_of("linux/amd64")
+    (manifest,) = source.instances.values()
+    sha512 = "sha512:" + hashlib.sha512(manifest.raw).hexdigest()
+    source.instances = {Digest.parse(sha512): manifest}
+    rewrite_index(source, lambda first: {**first, "digest": sha512})
+    options = CopyOptions(instances=Instances.ALL, preserve_digests=True)
+    destination = MemoryImage(capabilities=DIRECTORY)
+
+    copy_image(source, destination, options=options)
+
+    assert destination.manifest == source.manifest
+    assert [(str(key), each.raw) for key, each in destination.instances.items()] == [
+        (sha512, manifest.raw)
+    ]
+
+
+def test_what_indexes_name_again_and_again_is_copied_once() -> None:
+    source = index_of("linux/amd64")
+    for _ in range(3):
+        rewrite_index(source, lambda first: first, times=30)
+        assert source.manifest is not None
+        raw = source.manifest.raw
+        source.instances[parsed(raw)] = RawManifest(raw, media_types.OCI_INDEX)
+        entry = {"mediaType": media_types.OCI_INDEX, "digest": digest(raw), "size": len(raw)}
+        outer = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+        source.manifest = RawManifest(outer, media_types.OCI_INDEX)
+    destination = MemoryImage(capabilities=DIRECTORY)
+    events: list[Event] = []
+    options = CopyOptions(instances=Instances.ALL)
+    copy_image(source, destination, options=options, observers=[events.append])
+
+    assert destination.manifest == source.manifest
+    assert sum(isinstance(event, CopyStarted) for event in events) == 1
+    assert len(source.log) < 100
+
+
+def rewrite_index(source: MemoryImage, edit: Callable[[Json], Json], *, times: int = 1) -> None:
+    """Let a source's index have its first entry, edited, some times over."""
+    document = stored_manifest(source)
+    document["manifests"] = [edit(document["manifests"][0])] * times
+    source.manifest = RawManifest(json.dumps(document).encode(), media_types.OCI_INDEX)
 
 
 def test_a_destination_without_indexes_refuses_one() -> None:

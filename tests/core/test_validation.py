@@ -374,6 +374,16 @@ class TestIndexes:
 
         assert [kind for kind, _ in problems(validate(place, raw))] == [DigestMismatch]
 
+    def test_what_indexes_name_again_and_again_is_read_once(self, place: MemoryImage) -> None:
+        nested = image(place, [zipped(BASE)])
+        for _ in range(3):
+            nested = index(place, *[nested] * 30)
+
+        result = validate(place, nested)
+
+        assert (result.problems, result.images) == ((), 1)
+        assert len(place.log) < 20
+
     def test_nested_deeper_than_four(self, place: MemoryImage) -> None:
         nested = image(place, [])
         for _ in range(4):
