@@ -1,5 +1,6 @@
 """Blobs on their way into an archive: members that are named by their digests, each stored once."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -32,6 +33,8 @@ class BlobMembers:
         self._archive = archive
         self._path = path
         self._sizes: dict[Digest, int] = {}
+        self._coming: set[Digest] = set()  # those that are being written
+        self._lock = threading.Lock()  # held by whoever decides to write one
         self._incomplete: list[Digest] = []  # those of an image that is not complete yet
         self._complete_position = tar.position
 
@@ -60,10 +63,17 @@ class BlobMembers:
             size = self._tar.add_stream(hashing, None, lambda: self._path_if_new(hashing.digest))
             return self._remember(evolve(info, digest=hashing.digest, size=size))
         self._check_algorithm(known)
-        if known in self._sizes:
+        with self._lock:
+            is_here = known in self._sizes or known in self._coming
+            if not is_here:
+                self._coming.add(known)
+        if is_here:
             return evolve(info, size=_read_to_the_end(stream))
-        size = self._tar.add_stream(stream, info.size, lambda: self._path(known))
-        return self._remember(evolve(info, size=size))
+        try:
+            size = self._tar.add_stream(stream, info.size, lambda: self._path(known))
+            return self._remember(evolve(info, size=size))
+        finally:
+            self._coming.discard(known)
 
     def put_document(self, raw: bytes, digest: Digest) -> None:
         """Write a small blob that is in memory, unless it is there."""
