@@ -47,7 +47,7 @@ class DestinationCapabilities:
     """Layers that are fetched from URLs may stay out; where not, they are fetched and stored."""
 
     must_match_runtime_os: bool = False
-    """Only an image of this machine's platform makes sense there."""
+    """Only an image for this machine's operating system makes sense there."""
 
     ignores_embedded_docker_reference: bool = False
     """A docker reference embedded in a manifest (schema 1) is of no importance there."""

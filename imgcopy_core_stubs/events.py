@@ -61,14 +61,17 @@ class BlobDone:
 
 @frozen
 class Committed:
-    """The copy is complete and visible."""
+    """The destination has the whole image.
+
+    It is visible now, or with the others that go to the same place and appear together.
+    """
 
     manifest_digest: Digest
 
 
 @frozen
 class CopyFailed:
-    """The copy ended with an error; nothing has become visible."""
+    """The copy ended with an error; nothing of the image has become visible."""
 
     error: BaseException
 

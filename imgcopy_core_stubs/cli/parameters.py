@@ -38,7 +38,7 @@ def layer_limit_option(function: Callable[P, T]) -> Callable[P, T]:
         "--max-layer-size",
         type=_size,
         metavar="SIZE",
-        help="Refuse a layer that decompresses to more, such as 512MiB or 2GB.",
+        help="Refuse a layer that is decompressed to more, such as 512MiB or 2GB.",
     )
     return option(function)
 
