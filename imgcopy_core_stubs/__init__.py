@@ -125,6 +125,7 @@ _CONTENTS: Final = {
         "StoredImages",
         "Transport",
     ),
+    "waiting": ("WaitingReader", "flush_all", "write_all"),
 }
 _HOMES: Final = {name: module for module, names in _CONTENTS.items() for name in names}
 

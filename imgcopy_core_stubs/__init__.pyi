@@ -115,6 +115,7 @@ from imgcopy_core_stubs.transport import (
     StoredImages,
     Transport,
 )
+from imgcopy_core_stubs.waiting import WaitingReader, flush_all, write_all
 
 __all__ = [
     "API_VERSION",
@@ -199,12 +200,14 @@ __all__ = [
     "Verdict",
     "VerificationError",
     "VerifyingStream",
+    "WaitingReader",
     "choose_instance",
     "copy_image",
     "copy_images",
     "decode_json",
     "decode_json_value",
     "encode_json",
+    "flush_all",
     "hookimpl",
     "is_pipe_or_device",
     "listing",
@@ -220,4 +223,5 @@ __all__ = [
     "sniff",
     "sniff_stream",
     "structure",
+    "write_all",
 ]

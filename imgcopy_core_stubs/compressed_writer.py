@@ -6,6 +6,7 @@ from typing import BinaryIO, Final, Protocol
 
 from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.compression import Compression
+from imgcopy_core_stubs.waiting import write_all
 
 _MOST_THREADS: Final = 32
 """More would wait for whoever writes, and hold memory (some 100 MiB in all with so many)."""
@@ -72,9 +73,7 @@ class CompressedWriter(Closing):
     def _write_all(self, pieces: Iterator[bytes]) -> None:
         try:
             for piece in pieces:
-                written = self._file.write(piece)
-                while written < len(piece):  # a raw file may take less than it is given
-                    written += self._file.write(memoryview(piece)[written:])
+                write_all(self._file, piece)
         except BaseException as error:
             self._failure = error  # a part is missing, so nothing may follow
             self.close()

@@ -1,6 +1,5 @@
 """Data: what a command prints on standard output, and nothing else goes there."""
 
-import io
 import json
 from typing import Final
 
@@ -9,6 +8,7 @@ from imgcopy_core_stubs.json_documents import encode_json
 from imgcopy_core_stubs.json_values import JsonValue
 from imgcopy_core_stubs.quoting import printable
 from imgcopy_core_stubs.standard_output import open_standard_output
+from imgcopy_core_stubs.waiting import write_all
 
 STANDARD_OUTPUT: Final = "standard output"
 _INDENT: Final = "    "
@@ -21,8 +21,8 @@ def write_data(data: bytes) -> None:
         DestinationWriteFailed: It is closed or full, or nobody reads it any more.
     """
     try:
-        with io.BufferedWriter(open_standard_output()) as file:
-            file.write(data)
+        with open_standard_output() as file:
+            write_all(file, data)
     except OSError as error:
         raise DestinationWriteFailed(STANDARD_OUTPUT, error) from error
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from io import FileIO
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,6 +14,7 @@ from imgcopy_core_stubs.errors import (
     SourceNotFound,
     SourceReadFailed,
 )
+from imgcopy_core_stubs.waiting import write_all
 
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -37,13 +39,6 @@ def examining(destination: str) -> Iterator[None]:
         raise InvalidDestination(destination, error.problem) from None
     except SourceError as error:
         raise InvalidDestination(destination, str(error)) from None
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, however little the operating system takes at a time."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
 
 
 def sync_directory(path: str) -> None:
@@ -71,21 +66,20 @@ class NewFile:
         self._destination = destination
         self._fsync = fsync
         self._temporary = os.path.join(directory, f"{os.urandom(6).hex()}.partial")
-        self._descriptor: int | None = None
         with writing(destination):
-            self._descriptor = os.open(self._temporary, _CREATE, 0o666)
+            self._file = FileIO(os.open(self._temporary, _CREATE, 0o666), "wb")
 
     def write(self, data: bytes) -> None:
         """Append `data`."""
         with writing(self._destination):
-            write_all(self._open_descriptor(), data)
+            write_all(self._file, data)
 
     def finish(self, name: str) -> None:
         """Close the file and give it its name in the directory."""
         with writing(self._destination):
             if self._fsync:
-                os.fsync(self._open_descriptor())
-            self._close()
+                os.fsync(self._file.fileno())
+            self._file.close()
             os.replace(self._temporary, os.path.join(self._directory, name))
 
     def __enter__(self) -> Self:
@@ -98,17 +92,7 @@ class NewFile:
         traceback: TracebackType | None,
     ) -> None:
         with contextlib.suppress(OSError):
-            self._close()
+            self._file.close()
         if kind is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._temporary)
-
-    def _open_descriptor(self) -> int:
-        if self._descriptor is None:
-            raise ValueError("write to a finished file")
-        return self._descriptor
-
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)

@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from typing import IO, Final
 
 from imgcopy_core_stubs import (
@@ -20,9 +21,11 @@ from imgcopy_core_stubs import (
     SourceNotFound,
     SourceReadFailed,
     UnsupportedImage,
+    WaitingReader,
     quote,
     sniff,
     sniff_stream,
+    write_all,
 )
 from imgcopy_docker_archive.format import BLOCK
 from imgcopy_docker_archive.reading._tar_header import is_header
@@ -131,7 +134,7 @@ def open_archive(path: str, *, temporary_directory: str | None = None) -> Archiv
                     _check_beginning(beginning, path)
                     stack.pop_all()
                     return archive
-            compression, stream = sniff_stream(file)
+            compression, stream = sniff_stream(WaitingReader(file))
             if compression is not Compression.NONE:
                 stream = DecompressedStream(stream, compression, f"archive {quote(path)}")
             return ArchiveFile(_unpack(stream, path, temporary_directory), path, compression)
@@ -149,14 +152,14 @@ def is_read_once(path: str) -> bool:
         return False
 
 
-def _open(path: str) -> IO[bytes]:
+def _open(path: str) -> FileIO:
     if path in STANDARD_INPUT:
         # A descriptor of its own, so that closing it leaves the process's standard input open.
         return os.fdopen(os.dup(0), "rb", buffering=0)
     return open(path, "rb", buffering=0)
 
 
-def _is_regular(file: IO[bytes], path: str) -> bool:
+def _is_regular(file: FileIO, path: str) -> bool:
     """Whether a file can be read in place; if not, it is a pipe (or one that was read before)."""
     mode = os.fstat(file.fileno()).st_mode
     if stat.S_ISREG(mode):
@@ -184,9 +187,7 @@ def _unpack(stream: ByteStream, path: str, directory: str | None) -> IO[bytes]:
             file = stack.enter_context(tempfile.TemporaryFile(dir=directory, buffering=0))
         while chunk:
             with _unpacking(path, directory):
-                rest = memoryview(chunk)
-                while rest:
-                    rest = rest[file.write(rest) :]
+                write_all(file, chunk)
             chunk = stream.read(CHUNK)
         stack.pop_all()
         return file

@@ -10,6 +10,8 @@ import threading
 from abc import abstractmethod
 from typing import BinaryIO, Final, Protocol
 
+from imgcopy_core_stubs import flush_all, write_all
+
 _NO_COPY_IN_KERNEL: Final = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -75,13 +77,8 @@ class FileOutput(Output):
         self._start = file.tell()
 
     def write_at(self, position: int, data: bytes) -> None:
-        """Write all of `data`; the system may take less than it is given."""
-        position += self._start
-        descriptor = self._file.fileno()
-        written = os.pwrite(descriptor, data, position)
-        while written < len(data):
-            rest = memoryview(data)[written:]
-            written += os.pwrite(descriptor, rest, position + written)
+        """Write all of `data`, without moving where the file stands."""
+        write_all(self._file, data, position=self._start + position)
 
     def copy_at(self, position: int, descriptor: int, offset: int, size: int) -> int:
         """Copy within the kernel, which shares the blocks where the file system can."""
@@ -119,7 +116,7 @@ class ObjectOutput(Output):
         """Seek and write."""
         with self._lock:
             self._file.seek(self._start + position)
-            _write_all(self._file, data)
+            write_all(self._file, data)
 
     def truncate(self, position: int) -> None:
         """Cut off the rest of the file."""
@@ -144,7 +141,7 @@ class PipeOutput(Output):
     def write_at(self, position: int, data: bytes) -> None:
         """Write all of `data`; `position` is where the one before ended."""
         del position
-        _write_all(self._file, data)
+        write_all(self._file, data)
 
     def truncate(self, position: int) -> None:
         """Raise an error: what is in a pipe is out."""
@@ -152,14 +149,7 @@ class PipeOutput(Output):
 
     def flush(self) -> None:
         """Flush the file."""
-        self._file.flush()
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    """Write all of `data`; a raw file may take less than it is given."""
-    written = file.write(data)
-    while written < len(data):
-        written += file.write(memoryview(data)[written:])
+        flush_all(self._file)
 
 
 def _can_go_back(file: BinaryIO) -> bool:

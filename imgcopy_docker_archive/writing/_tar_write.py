@@ -150,16 +150,15 @@ class TarWriter:
         with self._appending:
             if size is not None:
                 return self._add_in_order(stream, size, name() or "")
-            import tempfile  # noqa: PLC0415  (slow to load, and only a pipe needs it)
+            from imgcopy_docker_archive.writing._spool import (  # noqa: PLC0415  (only for a pipe)
+                spooled,
+            )
 
-            with tempfile.TemporaryFile(dir=self._temporary_directory) as spool:
-                try:
-                    size = _copy(stream, spool.write)
-                    spool.seek(0)
-                except OSError as error:
-                    raise DestinationWriteFailed(f"{self._name} (its spool)", error) from error
+            with spooled(stream, self._name, self._temporary_directory) as (spool, spooled_size):
                 known_name = name()
-                return self._add_in_order(spool, size, known_name) if known_name else size
+                if known_name is None:
+                    return spooled_size
+                return self._add_in_order(spool, spooled_size, known_name)
 
     def rewind(self, position: int) -> bool:
         """Cut off everything from `position` on, and say whether that is possible."""

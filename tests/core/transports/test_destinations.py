@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from imgcopy_core_stubs.transports import (
     ExistingDirectory,
     OciDestinationOptions,
     OciTransport,
+    _new_file,
 )
 from tests.core.transports.layouts import MANIFEST, Image, files, sha256, tree
 
@@ -339,11 +341,11 @@ def test_a_write_that_fails_is_reported_and_leaves_nothing(
 ) -> None:
     before = tree(path.parent)
 
-    def fail(descriptor: int, data: object) -> int:
+    def fail(file: object, data: object) -> int:
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", fail)
+        patch.setattr(_new_file, "write_all", fail)
         for known in (info_of(b"data"), BlobInfo()):
             with pytest.raises(DestinationWriteFailed) as caught:
                 destination.put_blob(io.BytesIO(b"data"), known, is_config=False)
@@ -355,8 +357,11 @@ def test_a_write_that_fails_is_reported_and_leaves_nothing(
 def test_short_writes_are_continued(
     kind: Kind, path: Path, destination: ImageDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    class Short(FileIO):
+        def write(self, data: Any, /) -> Any:
+            return super().write(data[:7])
+
+    monkeypatch.setattr(_new_file, "FileIO", Short)
     put(destination, Image("a"))
     destination.commit()
     assert files(path)[kind.blob(sha256(Image("a").layer))] == Image("a").layer
@@ -366,7 +371,11 @@ def test_short_writes_are_continued(
 
 # --- faults in a commit --------------------------------------------------------------------------
 
-_CALLS = ("mkdir", "write", "replace", "rename", "link", "unlink", "fsync", "chmod", "open")
+_CALLS = [
+    *((os, name) for name in ("mkdir", "replace", "rename", "link", "unlink")),
+    *((os, name) for name in ("fsync", "chmod", "open")),
+    (_new_file, "write_all"),
+]
 
 
 class Faults:
@@ -375,8 +384,8 @@ class Faults:
     def __init__(self, patch: pytest.MonkeyPatch, fail_at: int, error: BaseException) -> None:
         self._left = fail_at
         self._error = error
-        for name in _CALLS:
-            patch.setattr(os, name, self._wrapped(getattr(os, name)))
+        for module, name in _CALLS:
+            patch.setattr(module, name, self._wrapped(getattr(module, name)))
 
     @property
     def happened(self) -> bool:
@@ -481,7 +490,7 @@ def test_flushes_to_the_disk_only_if_asked(
             put(it, Image("a"))
             it.commit()
         assert bool(flushed) == wanted
-    assert str(tmp_path / "b") in flushed or str(tmp_path) in flushed
+    assert str(tmp_path) in flushed  # which has a new entry
     assert len(flushed) > 3
 
 

@@ -2,6 +2,7 @@ import io
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +112,26 @@ def test_a_pipe_on_standard_input(
     assert archive.name == name
     assert content(archive) == DATA
     assert os.fstat(0)  # it is still open
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_a_pipe_that_does_not_block(standard_input: None, compression: str | None) -> None:
+    data = COMPRESSORS[compression](DATA) if compression else DATA
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.dup2(reading, 0)
+    os.close(reading)
+
+    def write_slowly() -> None:
+        with open(writing, "wb", buffering=0) as pipe:
+            for piece in (data[:5], data[5:], b""):
+                time.sleep(0.1)
+                pipe.write(piece)
+
+    thread = threading.Thread(target=write_slowly)
+    thread.start()
+    assert content(open_archive("-")) == DATA
+    thread.join()
 
 
 def test_a_socket_on_standard_input(standard_input: None) -> None:

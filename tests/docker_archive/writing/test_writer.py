@@ -1,3 +1,4 @@
+import errno
 import gzip
 import io
 import json
@@ -143,6 +144,52 @@ def test_an_operating_systems_pipe(image: Image) -> None:
         writer.finish()
     thread.join()
     assert received == expected_one_image(image, [], "{}")
+
+
+@pytest.mark.parametrize("buffering", [0, 8192])
+def test_a_pipe_that_does_not_block(buffering: int) -> None:
+    image = make_image(bytes(range(256)) * 4096)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    received = bytearray()
+
+    def receive_late() -> None:
+        time.sleep(0.2)
+        with open(reading, "rb") as file:
+            received.extend(file.read())
+
+    thread = threading.Thread(target=receive_late)
+    thread.start()
+    with open(writing, "wb", buffering=buffering) as file:
+        writer = ArchiveWriter(file)
+        image.put(writer)
+        writer.finish()
+    thread.join()
+    layer = expected.read(bytes(received))[f"{digest_of(image.layers[0]).hex}.tar"]
+    assert layer == image.layers[0]
+
+
+def test_a_temporary_directory_that_is_not_there_is_named(image: Image) -> None:
+    writer = ArchiveWriter(
+        Pipe(),  # type: ignore[arg-type]  # RawIOBase lacks typing's BinaryIO
+        "out.tar",
+        temporary_directory="/nowhere",
+    )
+    with pytest.raises(DestinationWriteFailed) as caught:
+        writer.put_layer(io.BytesIO(b"layer"), BlobInfo())
+    assert caught.value.errno == errno.ENOENT
+    assert str(caught.value) == (
+        'cannot write "out.tar": keeping a blob in "/nowhere": No such file or directory'
+    )
+
+
+def test_a_full_temporary_directory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: io.FileIO("/dev/full", "w"))
+    writer = ArchiveWriter(Pipe())  # type: ignore[arg-type]  # RawIOBase lacks typing's BinaryIO
+    with pytest.raises(DestinationWriteFailed) as caught:
+        writer.put_layer(io.BytesIO(b"layer"), BlobInfo())
+    assert caught.value.errno == errno.ENOSPC
+    assert "$TMPDIR" in str(caught.value)
 
 
 def _open_gzip(path: Path) -> Any:
