@@ -9,7 +9,7 @@ import click
 from attrs import frozen
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs.cli.digest_file import digest_file
+from imgcopy_core_stubs.cli.digest_file import digest_file, refuse_shared_output
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.messages import say
 from imgcopy_core_stubs.cli.option_help import help_transport_option
@@ -151,6 +151,7 @@ def command(  # noqa: PLR0913  (an argument for each option)
     style = _progress_style(progress, quiet=quiet)
     session = Session.start()
     destination_reference = session.reference(destination)
+    refuse_shared_output(digestfile, destination_reference)
     references = [session.reference(source) for source in sources]
     for reference in references:
         _refuse_same_file(reference, destination_reference)

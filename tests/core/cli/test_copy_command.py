@@ -2,7 +2,9 @@ import hashlib
 import json
 import os
 import tarfile
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from tests.core.cli.distributions import Distributions
 from tests.core.cli.running import Result, Runner, run_process
-from tests.core.transports.layouts import Layout, files, named
+from tests.core.transports.layouts import Image, Layout, files, named
 
 
 def archive(path: Path) -> list[dict[str, Any]]:
@@ -86,6 +88,33 @@ class TestWhatIsSaid:
         assert result.stdout.endswith(bytes(1024))
         assert result.stderr.splitlines()[-1].startswith("copied ")
 
+    def test_standard_output_and_input_need_not_block(self, layout: Layout, tmp_path: Path) -> None:
+        layout.write_index(named(layout.image("app" * 5000), "app"))  # more than a pipe holds
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        with ThreadPoolExecutor() as pool, open(reading, "rb") as pipe:
+            sending = pool.submit(
+                run_process,
+                *("copy", f"oci:{layout.path}:app", "docker-archive:-:app:1"),
+                stdout=writing,
+            )
+            time.sleep(1)  # by now it waits
+            os.close(writing)
+            archive = pipe.read()
+        assert sending.result().code == 0, sending.result().stderr
+
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        with ThreadPoolExecutor() as pool, open(writing, "wb") as pipe:
+            receiving = pool.submit(
+                run_process, "copy", "docker-archive:-", f"dir:{tmp_path}/copy", stdin=reading
+            )
+            time.sleep(1)
+            pipe.write(archive)
+        os.close(reading)
+        assert receiving.result().code == 0, receiving.result().stderr
+        assert Image("app" * 5000).layer in files(tmp_path / "copy").values()
+
     def test_the_digest_goes_to_a_file(self, copy: Copy, layout: Layout, tmp_path: Path) -> None:
         path = tmp_path / "digest"
         path.write_text("something old, and longer than a digest " * 5)
@@ -105,6 +134,26 @@ class TestWhatIsSaid:
 
         manifest = (tmp_path / "copy" / "manifest.json").read_bytes()
         assert result.stdout.decode() == "sha256:" + hashlib.sha256(manifest).hexdigest()
+
+    @pytest.mark.parametrize("digest_file", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+    @pytest.mark.parametrize("place", ["-", "-:app:1", "/dev/stdout", "/dev/fd/1:app:1"])
+    def test_image_and_digest_cannot_both_go_to_standard_output(
+        self, copy: Copy, digest_file: str, place: str
+    ) -> None:
+        result = copy("--digestfile", digest_file, to=f"docker-archive:{place}")
+
+        assert (result.code, result.stdout) == (2, b"")
+        assert result.error == (
+            f'option "--digestfile {digest_file}": the image goes to standard output, '
+            "and nothing else may (name a file)"
+        )
+
+    def test_a_directory_may_be_called_like_standard_output(
+        self, copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+
+        assert copy("-q", "--digestfile", "/dev/stdout", to="dir:-").stdout.startswith(b"sha256:")
 
     def test_a_digest_file_that_cannot_be_written_is_found_before_the_copy(
         self, copy: Copy, out: Path, tmp_path: Path
