@@ -52,7 +52,7 @@ class WritableLayout:
     def __init__(self, path: str, *, fsync: bool) -> None:
         self.path = path
         self._fsync = fsync
-        self._made = False
+        self._made = False  # whether the directory is new, and ours
         try:
             self.staging = self._prepare()
         except BaseException:
@@ -106,6 +106,8 @@ class WritableLayout:
             self._commit()
             if self._fsync:
                 sync_directory(self.path)
+                if self._made:
+                    sync_directory(os.path.join(self.path, os.pardir))
 
     def close(self, *, committed: bool) -> None:
         """Remove what is staged and, if nothing was committed, the directory that was made."""

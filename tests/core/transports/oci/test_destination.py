@@ -109,6 +109,29 @@ def test_takes_the_type_of_a_manifest_from_itself_if_need_be(tmp_path: Path) -> 
     assert index_of(tmp_path / "layout")["manifests"] == [entry("a")]
 
 
+def test_a_new_layouts_entry_is_flushed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "link").symlink_to("below")
+    for name, parent in (("a", tmp_path), ("b/", tmp_path), ("link/c", tmp_path / "below")):
+        for is_new in (True, False):
+            flushed.clear()
+            reference = OciReference(f"{tmp_path}/{name}")
+            with reference.open_destination(OciDestinationOptions(fsync=True)) as destination:
+                put(destination, Image("a"))
+                destination.commit()
+            assert (str(parent) in flushed) is is_new, name
+
+
 # --- the index -----------------------------------------------------------------------------------
 
 
