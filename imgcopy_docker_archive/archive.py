@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 from imgcopy_core_stubs import (
     STANDARD_OUTPUT_PATHS,
     AtomicFile,
+    DestinationStateError,
     DestinationWriteFailed,
     DockerReference,
     ImageCollection,
@@ -78,6 +79,7 @@ class DockerArchive(ImageCollection):
             if old is not None:
                 self.writer.resume(old)
             self._open = stack.pop_all()
+        self._done = False
 
     def destination(
         self, tags: Sequence[DockerReference] = (), *, alone: bool = False
@@ -87,7 +89,11 @@ class DockerArchive(ImageCollection):
         Args:
             tags: The image's names, with tags.
             alone: The archive is committed and closed together with this image.
+
+        Raises:
+            DestinationStateError: The archive was committed or closed already.
         """
+        self._check_open()
         archive = self if alone else None
         if isinstance(self.writer, ArchiveWriter):
             return DockerArchiveDestination(self.writer, tags, self.path, archive=archive)
@@ -115,14 +121,22 @@ class DockerArchive(ImageCollection):
         """Complete the archive, and put it at its path.
 
         Raises:
+            DestinationStateError: It was committed, even in vain, or closed already.
             DestinationError: That failed; what was at the path is unchanged.
         """
+        self._check_open()
+        self._done = True
         self.writer.finish()
         self._output.commit()
 
     def close(self) -> None:
         """Drop the archive unless it was committed. May be called twice."""
+        self._done = True
         self._open.close()
+
+    def _check_open(self) -> None:
+        if self._done:
+            raise DestinationStateError(self.path, "the archive was committed or closed already")
 
 
 def open_destination(

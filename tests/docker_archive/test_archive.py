@@ -273,6 +273,30 @@ def test_an_image_that_fails_leaves_the_others(image: Image, path: Path) -> None
     assert path.read_bytes() == alone
 
 
+def test_an_archive_is_committed_once(image: Image, path: Path) -> None:
+    with DockerArchive(str(path)) as archive:
+        with archive.destination() as destination:
+            put(image, destination)
+            destination.commit()
+        archive.commit()
+        content = path.read_bytes()
+        with pytest.raises(DestinationStateError, match="committed or closed already"):
+            archive.commit()
+        with pytest.raises(DestinationStateError, match="committed or closed already"):
+            archive.destination()
+    with pytest.raises(DestinationStateError, match="committed or closed already"):
+        archive.commit()
+    assert path.read_bytes() == content
+
+
+def test_a_closed_archive_is_not_committed(path: Path) -> None:
+    archive = DockerArchive(str(path))
+    archive.close()
+    with pytest.raises(DestinationStateError, match="committed or closed already"):
+        archive.commit()
+    assert not path.exists()
+
+
 def test_an_archive_in_the_making_cannot_be_read(path: Path) -> None:
     with DockerArchive(str(path)) as archive, pytest.raises(UsageError):
         archive.reference().open_source()
