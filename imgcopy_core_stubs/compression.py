@@ -3,7 +3,8 @@
 Media types lie about compression often enough that everyone goes by the bytes. Real gzip and zstd
 layers (eStargz, zstd:chunked, pigz, bgzip) consist of many members or frames, skippable ones
 included; a truncated member, a wrong checksum and bytes after the last member are all errors
-(RFC 1952, RFC 8878). Zero bytes after the last member are padding, as tar writers leave it.
+(RFC 1952, RFC 8878). Zero bytes after the last member are padding, as tar writers leave it; those
+between two xz streams are that format's own (The .xz File Format, section 2.2, "Stream Padding").
 """
 
 import re
@@ -14,6 +15,8 @@ from imgcopy_core_stubs.errors import CorruptBlob
 from imgcopy_core_stubs.streams import CHUNK, ByteStream, ChunkedStream
 
 _XZ_MEMORY_LIMIT: Final = 128 * 1024 * 1024
+_XZ_PADDING: Final = 4
+"""Padding between two xz streams is a multiple of so many bytes."""
 
 
 class Compression(Enum):
@@ -93,11 +96,13 @@ class DecompressedStream(ChunkedStream):
         return b""
 
     def _start_next_member(self) -> None:
-        rest = self._decoder.unused_data or self._inner.read(CHUNK)
-        # Enough bytes to tell a member's magic number from padding, whatever the chunking.
-        while rest and len(rest) < _MAGIC_LENGTH and (chunk := self._inner.read(CHUNK)):
-            rest += chunk
-        if sniff(rest) is self._compression:
+        rest = self._read_more(self._decoder.unused_data)
+        zeros = 0
+        while self._compression is Compression.XZ and rest.startswith(b"\0"):
+            stripped = rest.lstrip(b"\0")
+            zeros += len(rest) - len(stripped)
+            rest = self._read_more(stripped)
+        if sniff(rest) is self._compression and zeros % _XZ_PADDING == 0:
             self._decoder, _ = _decoder(self._compression)
             self._input = rest
             return
@@ -106,6 +111,12 @@ class DecompressedStream(ChunkedStream):
                 raise CorruptBlob(self._what, "other bytes follow the compressed data")
             rest = self._inner.read(CHUNK)
         self._finished = True
+
+    def _read_more(self, rest: bytes) -> bytes:
+        """Return `rest`, with enough behind it to tell a member's beginning, unless it ends."""
+        while len(rest) < _MAGIC_LENGTH and (chunk := self._inner.read(CHUNK)):
+            rest += chunk
+        return rest
 
 
 class CompressedStream(ChunkedStream):

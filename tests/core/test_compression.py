@@ -5,7 +5,9 @@ import gzip
 import hashlib
 import io
 import lzma
+import shutil
 import struct
+import subprocess
 import sys
 import tarfile
 import time
@@ -230,6 +232,34 @@ def test_reads_return_at_most_what_was_asked_for(kind: Compression, size: int) -
 @pytest.mark.parametrize("zeros", [1, 5, 512, CHUNK, 2 * CHUNK + 1])
 def test_trailing_zeros_are_padding(kind: Compression, zeros: int) -> None:
     assert decode(ENCODE[kind](DATA) + bytes(zeros), kind) == DATA
+
+
+@pytest.mark.parametrize("zeros", [4, 8, 512, CHUNK, 2 * CHUNK + 4])
+@pytest.mark.parametrize("size", [1, 7, CHUNK])
+def test_zeros_between_xz_streams_are_padding(zeros: int, size: int) -> None:
+    blob = lzma.compress(b"one") + bytes(zeros) + lzma.compress(b"two") + bytes(8)
+    pieces = Pieces(blob[start : start + size] for start in range(0, len(blob), size))
+    assert read_all(DecompressedStream(pieces, XZ, "blob")) == b"onetwo"
+
+
+@pytest.mark.parametrize("zeros", [1, 2, 3, 5, CHUNK + 1])
+def test_their_number_is_a_multiple_of_four(zeros: int) -> None:
+    blob = lzma.compress(b"one") + bytes(zeros) + lzma.compress(b"two")
+    assert_corrupt(blob, XZ, "other bytes follow the compressed data")
+
+
+def test_other_formats_have_no_padding_between_members(kind: Compression) -> None:
+    if kind is not XZ:
+        blob = ENCODE[kind](b"one") + bytes(4) + ENCODE[kind](b"two")
+        assert_corrupt(blob, kind, "other bytes follow the compressed data")
+
+
+def test_xz_itself_reads_the_padding() -> None:
+    if shutil.which("xz") is None:
+        pytest.skip("xz is not installed")
+    blob = lzma.compress(b"one") + bytes(4) + lzma.compress(b"two")
+    xz = subprocess.run(["xz", "-dc"], input=blob, check=True, capture_output=True)
+    assert xz.stdout == decode(blob, XZ) == b"onetwo"
 
 
 @pytest.mark.parametrize(
