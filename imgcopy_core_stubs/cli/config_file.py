@@ -75,6 +75,22 @@ def _tables(raw: bytes, path: str) -> Mapping[str, Mapping[str, Any]]:
     return tables
 
 
+def check_schemes(config: ConfigFile, schemes: Sequence[str]) -> None:
+    """Refuse a table of a transport that does not exist.
+
+    Args:
+        config: The file.
+        schemes: All schemes that there are.
+
+    Raises:
+        InvalidOption: There is such a table.
+    """
+    for scheme in config.tables:
+        if scheme not in schemes:
+            problem = f"there is no such transport; there are {listing(schemes)}"
+            raise InvalidOption(f"{config.path} [{_TABLES}.{scheme}]", problem)
+
+
 def preset_values(
     transport: Transport,
     cls: type[attrs.AttrsInstance] | None,

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from imgcopy_core_stubs.cli.config_file import (
     ConfigFile,
+    check_schemes,
     given_values,
     preset_values,
     read_config_file,
@@ -69,7 +70,12 @@ class Session:
             PluginError: A plugin failed, and the environment asks for an error.
             InvalidOption: The config file is invalid.
         """
-        return cls(load_transports(), read_config_file(os.environ), os.environ)
+        registry = load_transports()
+        config = read_config_file(os.environ)
+        if not registry.failures and not any(plugin.disabled_by for plugin in registry.plugins):
+            # Otherwise what nothing else knows may be of a plugin that is not there this time.
+            check_schemes(config, registry.schemes)
+        return cls(registry, config, os.environ)
 
     def reference(self, text: str) -> ImageReference:
         """Parse a reference, as `TransportRegistry.parse_reference` does."""

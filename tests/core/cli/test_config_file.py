@@ -6,7 +6,12 @@ from typing import ClassVar
 import pytest
 from attrs import field, frozen
 
-from imgcopy_core_stubs.cli.config_file import ConfigFile, preset_values, read_config_file
+from imgcopy_core_stubs.cli.config_file import (
+    ConfigFile,
+    check_schemes,
+    preset_values,
+    read_config_file,
+)
 from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.transport import ImageReference, Transport
 
@@ -128,6 +133,17 @@ class TestTheFile:
 
     def test_the_largest_file(self, tmp_path: Path) -> None:
         assert read(tmp_path, "#" * (1024 * 1024)).tables == {}
+
+    def test_a_table_of_no_transport(self, tmp_path: Path) -> None:
+        config = read(tmp_path, "[transports.dir]\n[transports.docker-archiv]\n")
+
+        with pytest.raises(InvalidOption) as caught:
+            check_schemes(config, SCHEMES)
+
+        assert str(caught.value) == (
+            f'option "{tmp_path}/config.toml [transports.docker-archiv]": there is no such '
+            'transport; there are "dir", "docker", "docker-archive"'
+        )
 
     def test_a_named_file_must_be_there(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidOption, match="No such file or directory"):

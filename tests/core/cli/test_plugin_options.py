@@ -142,6 +142,33 @@ class TestSettingThem:
         where = f'option "{config} [transports.fake] labels[0]"'
         assert copy().error == f"{where}: must be a string, not 1"
 
+    def test_a_table_of_no_transport_is_an_error_unless_a_plugin_is_missing(
+        self,
+        run: Runner,
+        distributions: Distributions,
+        layout: Layout,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        config = tmp_path / "config.toml"
+        config.write_text("[transports.fak]\nlevel = 1\n")
+        monkeypatch.setenv("IMGCOPY_CONFIG", str(config))
+        arguments = ("list-tags", f"oci:{layout.path}")
+        distributions.install_hook("fake", "return [Fake()]", setup=OPTIONS)
+
+        result = run(*arguments)
+        assert result.code == 2
+        assert result.error == (
+            f'option "{config} [transports.fak]": there is no such transport; '
+            'there are "dir", "docker-archive", "fake", "oci"'
+        )
+        assert run("--no-plugins", *arguments).code == 0
+        monkeypatch.setenv("IMGCOPY_DISABLE_PLUGINS", "imgcopy-fake")
+        assert run(*arguments).code == 0
+        monkeypatch.delenv("IMGCOPY_DISABLE_PLUGINS")
+        distributions.install("broken", "1 / 0")
+        assert run(*arguments).code == 0
+
     def test_a_validator_that_breaks_is_the_plugins_fault(self, copy: Copy) -> None:
         result = copy("--dest-opt", "level=7")
 
