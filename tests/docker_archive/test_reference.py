@@ -2,7 +2,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs import (
@@ -112,13 +112,11 @@ references = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(references)
 def test_what_is_printed_parses_to_the_same(reference: DockerArchiveReference) -> None:
     assert parse(str(reference)) == reference
 
 
-@settings(deadline=None)
 @given(st.text(st.one_of(st.sampled_from("\\:@a/0"), st.characters())))
 def test_what_parses_is_printed_as_an_equal_reference(text: str) -> None:
     try:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs import InvalidArchive, TooLarge
@@ -106,7 +106,6 @@ PATHS = ("x", "y", "z", "d/x", "d/y")
 TARGETS = [prefix + name for prefix in ("", "./", "../", "d/", "../d/") for name in "xyz"]
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(PATHS), st.one_of(st.none(), st.sampled_from(TARGETS))))
 def test_links_lead_where_a_file_system_leads(links: dict[str, str | None]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs import InvalidArchive
@@ -55,7 +55,6 @@ members = st.tuples(
 @example([("a" * 300, tarfile.SYMTYPE, 0, "b" * 300)], tarfile.GNU_FORMAT)
 @example([("a" * 100 + "/" + "b" * 100, tarfile.REGTYPE, 512, "")], tarfile.USTAR_FORMAT)
 @example([("caf\udce9", tarfile.REGTYPE, 1, "")], tarfile.PAX_FORMAT)
-@settings(deadline=None)
 @given(
     st.lists(members, max_size=8),
     st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
@@ -144,7 +143,6 @@ changes = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(changes, min_size=len(CHANGED), max_size=len(CHANGED)))
 def test_headers_changed_at_will_are_refused_or_read_as_tarfile_reads_them(
     changes: list[dict[int, bytes]],
@@ -256,7 +254,6 @@ def test_clean_names(path: str, clean: str) -> None:
     assert clean_name(path) == clean
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["", ".", "..", "a", "b"])).map("/".join))
 def test_clean_names_are_what_they_stand_for(path: str) -> None:
     clean = clean_name(path)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs.errors import InvalidReference
@@ -8,7 +8,6 @@ from imgcopy_core_stubs.transports import DirReference, DirTransport
 parse = DirTransport().parse_reference
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\0") | st.sampled_from(":\\@/"), min_size=1))
 def test_all_of_the_text_is_the_path(text: str) -> None:
     reference = parse(text)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs.errors import InvalidReference
@@ -67,7 +67,6 @@ def test_refuses_and_names_the_part(text: str, problem: str) -> None:
     assert problem in str(caught.value)
 
 
-@settings(deadline=None)
 @given(paths, st.none() | images, st.none() | st.integers(0, 10**9 - 1))
 def test_prints_what_parses_to_an_equal_reference(
     path: str, image: str | None, position: int | None
@@ -76,7 +75,6 @@ def test_prints_what_parses_to_an_equal_reference(
     assert parse(str(reference)) == reference
 
 
-@settings(deadline=None)
 @given(st.text(st.characters() | st.sampled_from(":\\@/"), max_size=20))
 def test_any_text_is_refused_or_means_what_it_prints(text: str) -> None:
     try:
