@@ -128,6 +128,8 @@ class _Findings:
         self.verdicts: list[Verdict] = []
         self.images = 0
         self.verified: dict[Digest, int] = {}
+        # Images share configs; what one says is kept where its image has as many layers.
+        self.diff_ids: dict[tuple[Digest, int, bool], tuple[Digest, ...]] = {}
         # Images share layers; each is read once for each size and diff ID that it is said to have.
         self.checked: set[tuple[Digest | None, int | None, Digest | None]] = set()
         # Indexes in indexes may name a manifest very often; each is read once at each depth.
@@ -216,6 +218,10 @@ class _Validator:
     def _check_config(self, manifest: ImageManifest, what: str) -> tuple[Digest, ...]:
         """Verify the config, and return the diff IDs of an image's layers."""
         name = f"config of {what}"
+        key = (manifest.config.digest, manifest.config.size, manifest.is_image)
+        known = self._findings.diff_ids.get(key)
+        if known is not None and len(known) == len(manifest.layers):
+            return known
         raw = read_document(self._source, manifest.config, name)
         self._findings.verified[manifest.config.digest] = len(raw)
         if not manifest.is_image:
@@ -224,6 +230,7 @@ class _Validator:
         if len(diff_ids) != len(manifest.layers):
             problem = f"has {len(diff_ids)} diff IDs for {len(manifest.layers)} layers"
             raise InvalidDocument(name, "$.rootfs.diff_ids", problem)
+        self._findings.diff_ids[key] = diff_ids
         return diff_ids
 
     def _check_layer(

@@ -34,7 +34,7 @@ _TAKEN_FROM_CONFIG: Final = (
     "docker_version",
     "os",
 )
-_LEXEME: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_LEXEME: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _GO_ESCAPES: Final = str.maketrans(
     {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 )
@@ -96,16 +96,16 @@ def v1_folders(
     layers = list(diff_ids)
     for diff_id in layers:
         chain_id = str(Digest.of(f"{chain_id} {diff_id}".encode())) if chain_id else str(diff_id)
-        fields = {"parent": _string(parent)} if parent else {}
+        fields = {"parent": json_text(parent)} if parent else {}
         if len(folders) == len(layers) - 1:
             values = raw_members(config.decode())
             fields |= {key: values.get(key, "null") for key in _TAKEN_FROM_CONFIG}
         folder_id = chain_id.partition(":")[2]
-        document = _object({**fields, "id": _string(folder_id)})
+        document = json_object({**fields, "id": json_text(folder_id)})
         if taken.get(folder_id, document) != document:
-            unnamed = _object({**fields, "layer_id": _string(chain_id)})
+            unnamed = json_object({**fields, "layer_id": json_text(chain_id)})
             folder_id = hashlib.sha256(unnamed).hexdigest()
-            document = _object({**fields, "id": _string(folder_id)})
+            document = json_object({**fields, "id": json_text(folder_id)})
         folders.append(V1Folder(folder_id, diff_id, document))
         parent = folder_id
     return folders
@@ -157,13 +157,14 @@ def raw_members(text: str) -> dict[str, str]:
     return members
 
 
-def _object(members: Mapping[str, str]) -> bytes:
-    """Write a JSON object of texts that are JSON already, keys sorted."""
-    pairs = (f"{_string(key)}:{members[key]}" for key in sorted(members))
+def json_object(members: Mapping[str, str]) -> bytes:
+    """Return a JSON object of texts that are JSON already, keys sorted as Go sorts them."""
+    pairs = (f"{json_text(key)}:{members[key]}" for key in sorted(members))
     return ("{" + ",".join(pairs) + "}").encode()
 
 
-def _string(text: str) -> str:
+def json_text(text: str) -> str:
+    """Return a JSON string as Go writes it."""
     return json.dumps(text, ensure_ascii=False).translate(_GO_ESCAPES)
 
 

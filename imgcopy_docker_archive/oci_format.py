@@ -7,13 +7,14 @@ Sources: OCI image-spec `image-layout.md`, `annotations.md`; containerd's `image
 annotation with the full name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from imgcopy_core_stubs import (
     Digest,
     DockerReference,
     JsonObject,
+    JsonValue,
     encode_json,
     media_types,
 )
@@ -34,10 +35,28 @@ def blob_path(digest: Digest) -> str:
 
 
 def name(entry: JsonObject) -> DockerReference | None:
-    """Return the full name that a descriptor of `index.json` gives its image, or None."""
+    """Return the name that a descriptor of `index.json` gives its image, or None.
+
+    One that is malformed names no image.
+    """
     annotations = entry.get("annotations")
-    text = annotations.get(FULL_NAME) if isinstance(annotations, dict) else None
-    return tag_or_none(text) if isinstance(text, str) else None
+    return tag_or_none(name_text(annotations)) if isinstance(annotations, dict) else None
+
+
+def name_text(annotations: Mapping[str, JsonValue]) -> str:
+    """Return the name that a descriptor gives its image, as it is written; "" for none.
+
+    That is containerd's annotation, or else the OCI one if it has a full name: there a tag alone,
+    such as `1`, is no name.
+
+    Args:
+        annotations: The descriptor's.
+    """
+    text = annotations.get(FULL_NAME)
+    if isinstance(text, str) and text:
+        return text
+    text = annotations.get(REF_NAME)
+    return text if isinstance(text, str) and (":" in text or "/" in text) else ""
 
 
 def index_document(entries: Iterable[JsonObject]) -> bytes:

@@ -34,8 +34,8 @@ class ListedImage:
     """The first of them, or `@N` for an image without one."""
     item: ManifestItem | None
     """What `manifest.json` says of it; of several instances of an index, of one."""
-    descriptors: tuple[Descriptor, ...]
-    """What `index.json` says of it: one for each of its names."""
+    descriptors: Sequence[Descriptor]
+    """What `index.json` says of it: one for each of its names. Images may share the sequence."""
 
 
 class ArchiveContents:
@@ -70,6 +70,9 @@ class ArchiveContents:
         if INDEX in members:
             with self._noting() if is_oci else contextlib.suppress(SourceError):
                 self.descriptors = read_index(members).manifests
+        self._same: defaultdict[Digest, list[Descriptor]] = defaultdict(list)
+        for descriptor in self.descriptors or ():
+            self._same[descriptor.digest].append(descriptor)
         self._by_config = self._descriptors_by_config()
         self.images = self._images_of_items()
         if is_oci:
@@ -82,7 +85,7 @@ class ArchiveContents:
         The image is known by its config, by the place that this has in the archive.
         """
         with contextlib.suppress(SourceError):
-            return self._by_config[self._members.file(item.config).offset]
+            return self._by_config.get(self._members.file(item.config).offset, ())
         return ()
 
     def _images_of_items(self) -> list[ListedImage]:
@@ -91,32 +94,41 @@ class ArchiveContents:
                 item.repo_tags,
                 _name(item.repo_tags, number),
                 item,
-                tuple(self.descriptors_of(item)),
+                self.descriptors_of(item),
             )
             for number, item in enumerate(self.items)
         ]
 
     def _images_of_index(self) -> list[ListedImage]:
         items: dict[Digest, ManifestItem] = {}
+        seen: set[int] = set()  # images that share their descriptors have nothing to add
         for item in self.items:
-            for descriptor in self.descriptors_of(item):
-                items.setdefault(descriptor.digest, item)
-        same: defaultdict[Digest, list[Descriptor]] = defaultdict(list)
-        for descriptor in self.descriptors or ():
-            same[descriptor.digest].append(descriptor)
+            descriptors = self.descriptors_of(item)
+            if id(descriptors) not in seen:
+                seen.add(id(descriptors))
+                for descriptor in descriptors:
+                    items.setdefault(descriptor.digest, item)
         images = []
         for number, image in enumerate(oci_images(self._members)):
             digest = image.descriptor.digest
             name = _name(image.names, number)
-            images.append(ListedImage(image.names, name, items.get(digest), tuple(same[digest])))
+            images.append(ListedImage(image.names, name, items.get(digest), self._same[digest]))
         return images
 
-    def _descriptors_by_config(self) -> defaultdict[int, list[Descriptor]]:
-        found: defaultdict[int, list[Descriptor]] = defaultdict(list)
-        for descriptor in self.descriptors or ():
-            for config in self._configs_below(descriptor):
-                found[config].append(descriptor)
-        return found
+    def _descriptors_by_config(self) -> dict[int, Sequence[Descriptor]]:
+        """Map the places of configs to the descriptors that lead there.
+
+        Those to which the same descriptors lead share one list: each may be very many.
+        """
+        digests: defaultdict[int, list[Digest]] = defaultdict(list)
+        for digest, same in self._same.items():
+            for config in self._configs_below(same[0]):
+                digests[config].append(digest)
+        lists: dict[tuple[Digest, ...], list[Descriptor]] = {}
+        for leading in map(tuple, digests.values()):
+            if leading not in lists:
+                lists[leading] = [each for digest in leading for each in self._same[digest]]
+        return {config: lists[tuple(leading)] for config, leading in digests.items()}
 
     def _configs_below(self, descriptor: Descriptor, depth: int = 0) -> frozenset[int]:
         """Find the places of the configs that a descriptor leads to.

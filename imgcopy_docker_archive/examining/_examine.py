@@ -143,8 +143,7 @@ class _Examiner:
 
     def _is_sound(self, name: str) -> bool:
         """Whether a name is refused only because what is there is no file: a directory, say."""
-        kinds = {member.kind for member in self.members.named(name)}
-        return kinds.isdisjoint((MemberKind.FILE, *LINKS))
+        return self.members.kinds(name).isdisjoint((MemberKind.FILE, *LINKS))
 
     def _check_lists(self) -> None:
         name = self._archive.name

@@ -1,13 +1,14 @@
 """What the readers' rules need to know of an archive, found out from its members."""
 
 import contextlib
+from collections.abc import Sequence
 
 from imgcopy_core_stubs import (
     DOCUMENT_LIMIT,
     Compression,
+    Descriptor,
     SourceError,
     decode_json,
-    parse_config,
     sniff,
 )
 from imgcopy_docker_archive.examining._archive_facts import (
@@ -52,32 +53,50 @@ class _Gathering:
     def __init__(self, members: ArchiveMembers) -> None:
         self._members = members
         self._files: dict[str, NamedFile] = {}
+        self._entries: dict[int, Entry] = {}
+        self._nameless: dict[int, tuple[str, ...]] = {}
 
     def image(self, image: ListedImage) -> ImageFacts:
-        annotations = [descriptor.annotations for descriptor in image.descriptors]
-        entry = Entry(
-            is_named=any(FULL_NAME in each or REF_NAME in each for each in annotations),
-            ref_names=tuple(each[REF_NAME] for each in annotations if REF_NAME in each),
-        )
         return ImageFacts(
             name=image.name,
             item=None if image.item is None else self._item(image.item),
-            entry=entry if image.descriptors else None,
+            entry=self._entry(image.descriptors) if image.descriptors else None,
         )
+
+    def _entry(self, descriptors: Sequence[Descriptor]) -> Entry:
+        key = id(descriptors)  # which the images share, and keep
+        if key not in self._entries:
+            annotations = [descriptor.annotations for descriptor in descriptors]
+            self._entries[key] = Entry(
+                is_named=any(FULL_NAME in each or REF_NAME in each for each in annotations),
+                ref_names=tuple(
+                    dict.fromkeys(each[REF_NAME] for each in annotations if REF_NAME in each)
+                ),
+            )
+        return self._entries[key]
 
     def _item(self, item: ManifestItem) -> Item:
         return Item(
             config=self._file(item.config),
             layers=tuple(self._file(name) for name in item.layers),
             tags=item.repo_tags,
-            diff_ids=self._diff_ids(item.config),
+            diff_ids=self._diff_ids(item),
         )
 
-    def _diff_ids(self, config: str) -> tuple[str, ...] | None:
+    def _diff_ids(self, item: ManifestItem) -> tuple[str, ...] | None:
         with contextlib.suppress(SourceError):
-            raw = self._members.document(config, limit=DOCUMENT_LIMIT)
-            return tuple(map(str, parse_config(raw, config).diff_ids))
+            file = self._members.file(item.config, limit=DOCUMENT_LIMIT)
+            config = self._members.configs.read(file, item.config, layer_count=len(item.layers))
+            if config.diff_ids is None:
+                return self._as_many(config.layer_count)
+            return tuple(map(str, config.diff_ids))
         return None
+
+    def _as_many(self, count: int) -> tuple[str, ...]:
+        """Return what stands for diff IDs of which the number is wrong, and all that counts."""
+        if count not in self._nameless:
+            self._nameless[count] = ("",) * count
+        return self._nameless[count]
 
     def _file(self, name: str) -> NamedFile:
         if name not in self._files:
@@ -116,14 +135,14 @@ def _links(members: ArchiveMembers) -> dict[str, str]:
             if member.kind not in LINKS:
                 continue
             target = _target(member)
-            there = members.named(target)
             if member.kind is MemberKind.HARD_LINK:
-                if all(other.offset >= member.offset for other in there):
+                there = members.named(target)
+                if not there or there[0].offset >= member.offset:
                     found.setdefault("early_hard_link", name)
                 continue
             if leads_out(target):
                 found.setdefault("outward_symlink", name)
-            kinds = {other.kind for other in there}
+            kinds = members.kinds(target)
             if MemberKind.FILE not in kinds:
                 is_chained = MemberKind.SYMLINK in kinds
                 found.setdefault("chained_symlink" if is_chained else "blind_symlink", name)

@@ -4,6 +4,9 @@ Sources: Docker's image specification v1.2, "Combined Image JSON + Filesystem Ch
 `docker/internal/tarfile` of containers/image, where its readers and Docker's differ.
 """
 
+import re
+from typing import Final
+
 from attrs import field, frozen
 
 from imgcopy_core_stubs import (
@@ -17,8 +20,12 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive.format import MANIFEST, MANIFEST_LIMIT, ManifestItem
 from imgcopy_docker_archive.oci_format import MARKER
+from imgcopy_docker_archive.reading._configs import StoredConfig
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._tar_walk import TarMember
+
+_DIGEST_IN_NAME: Final = re.compile(r"(?:.*/)?(?:sha256[:/])?([0-9a-f]{64})(?:\.json)?")
+"""`<hex>.json` (docker, podman, skopeo), `sha256:<hex>` (crane, kaniko), `blobs/sha256/<hex>`."""
 
 
 @frozen
@@ -30,6 +37,22 @@ class ImageFiles:
     config: TarMember
     layers: tuple[TarMember, ...]
     """The base layer first; plain or compressed."""
+    _members: ArchiveMembers = field(eq=False, repr=False)
+
+    def read_config(self) -> StoredConfig:
+        """Read and verify the image's config.
+
+        Raises:
+            DigestMismatch: It does not have the digest that it is named by.
+            InvalidDocument: It breaks its format.
+        """
+        named = _DIGEST_IN_NAME.fullmatch(self.config_name)
+        return self._members.configs.read(
+            self.config,
+            f"config {quote(self.config_name)} of {quote(self._members.archive.name)}",
+            layer_count=len(self.layers),
+            digest=named[1] if named else None,
+        )
 
 
 def manifest_items(members: ArchiveMembers) -> list[ManifestItem]:
@@ -58,7 +81,7 @@ def image_files(members: ArchiveMembers, item: ManifestItem) -> ImageFiles:
     """
     config = members.file(item.config, named_by=MANIFEST, limit=DOCUMENT_LIMIT)
     layers = tuple(members.file(name, named_by=MANIFEST) for name in item.layers)
-    return ImageFiles(item.config, config, layers)
+    return ImageFiles(item.config, config, layers, members)
 
 
 @frozen(eq=False, repr=False)

@@ -9,6 +9,7 @@ from typing import Final
 
 from imgcopy_core_stubs import CHUNK, InvalidArchive, TooLarge, quote
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile
+from imgcopy_docker_archive.reading._configs import Configs
 from imgcopy_docker_archive.reading._tar_walk import LINKS, MemberKind, TarMember, clean_name, walk
 
 _LINKS_LIMIT: Final = 40
@@ -23,6 +24,7 @@ class ArchiveMembers:
 
     Attributes:
         archive: The archive's plain bytes, to read the members from.
+        configs: Reads those members that are configs of images.
 
     Args:
         archive: The archive; whoever opened it closes it.
@@ -34,10 +36,12 @@ class ArchiveMembers:
 
     def __init__(self, archive: ArchiveFile) -> None:
         self.archive = archive
+        self.configs = Configs(archive)
         self._members: dict[str, list[TarMember]] = {}
         for member in walk(archive):
             self._members.setdefault(member.name, []).append(member)
         self._contradictions: dict[str, TarMember | None] = {}  # of the names that were looked up
+        self._kinds: dict[str, frozenset[MemberKind]] = {}  # likewise, of names with duplicates
 
     def __iter__(self) -> Iterator[str]:
         """Yield the members' names, each once, in the order of first appearance."""
@@ -47,8 +51,21 @@ class ArchiveMembers:
         return clean_name(name) in self._members
 
     def named(self, name: str) -> Sequence[TarMember]:
-        """Return all members of a name as they are in the archive: links too, and duplicates."""
+        """Return all members of a name as they are in the archive: links too, and duplicates.
+
+        They are in the order of their offsets.
+        """
         return self._members.get(clean_name(name), ())
+
+    def kinds(self, name: str) -> frozenset[MemberKind]:
+        """Return the kinds of all members of a name; duplicates are looked at once."""
+        members = self.named(name)
+        if len(members) <= 1:
+            return frozenset(member.kind for member in members)
+        own_name = members[0].name
+        if own_name not in self._kinds:
+            self._kinds[own_name] = frozenset(member.kind for member in members)
+        return self._kinds[own_name]
 
     def file(self, name: str, *, named_by: str = "", limit: int | None = None) -> TarMember:
         """Find the file that a name stands for; links are followed.

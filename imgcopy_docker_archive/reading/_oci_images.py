@@ -31,7 +31,7 @@ from imgcopy_core_stubs import (
     quote,
 )
 from imgcopy_docker_archive.format import MANIFEST
-from imgcopy_docker_archive.oci_format import FULL_NAME, INDEX, MARKER, REF_NAME, blob_path
+from imgcopy_docker_archive.oci_format import INDEX, MARKER, blob_path, name_text
 from imgcopy_docker_archive.reading._docker_images import manifest_items
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._tar_walk import TarMember, clean_name
@@ -68,7 +68,7 @@ def oci_images(members: ArchiveMembers) -> list[OciImage]:
     add_descriptors(descriptors, index, _index_name(members))
     names: dict[Digest, dict[str, None]] = {digest: {} for digest in descriptors}
     for descriptor in index.manifests:
-        if name := _full_name(descriptor):
+        if name := name_text(descriptor.annotations):
             names[descriptor.digest][name] = None
     unnamed = [descriptor for digest, descriptor in descriptors.items() if not names[digest]]
     others = _names_in_manifest_json(members, unnamed)
@@ -158,14 +158,6 @@ def _check_marker(members: ArchiveMembers) -> None:
     if not _COMPATIBLE_VERSION.fullmatch(version):
         problem = f"its version is {quote(version)}, only 1.0.0 and later versions 1 are known"
         raise UnsupportedImage(f"the image layout {quote(name)}", problem)
-
-
-def _full_name(descriptor: Descriptor) -> str:
-    """Return the name that a descriptor gives its image; a bare tag is none."""
-    if name := descriptor.annotations.get(FULL_NAME):
-        return name
-    name = descriptor.annotations.get(REF_NAME, "")
-    return name if ":" in name or "/" in name else ""
 
 
 def _names_in_manifest_json(

@@ -5,8 +5,7 @@ containers/image makes too: the layers are named by their diff IDs, which the co
 given decompressed.
 """
 
-import io
-import re
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Final
 
@@ -17,8 +16,6 @@ from imgcopy_core_stubs import (
     Compression,
     DecompressedStream,
     Digest,
-    DigestMismatch,
-    ImageConfig,
     ImageSource,
     InvalidArchive,
     InvalidDocument,
@@ -28,19 +25,16 @@ from imgcopy_core_stubs import (
     SourceNotFound,
     encode_json,
     media_types,
-    parse_config,
     quote,
     sniff,
 )
 from imgcopy_docker_archive.format import BLOCK, MANIFEST
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile
+from imgcopy_docker_archive.reading._configs import StoredConfig
 from imgcopy_docker_archive.reading._docker_images import ImageFiles
 from imgcopy_docker_archive.reading._tar_walk import TarMember
 
 _CAPABILITIES: Final = SourceCapabilities(parallel_blobs=True)
-
-_DIGEST_IN_NAME: Final = re.compile(r"(?:.*/)?(?:sha256[:/])?([0-9a-f]{64})(?:\.json)?")
-"""`<hex>.json` (docker, podman, skopeo), `sha256:<hex>` (crane, kaniko), `blobs/sha256/<hex>`."""
 
 
 class DockerArchiveSource(ImageSource):
@@ -61,8 +55,11 @@ class DockerArchiveSource(ImageSource):
     def __init__(self, archive: ArchiveFile, files: ImageFiles, *, owned: bool = True) -> None:
         self._archive = archive
         self._owned = owned
-        self._config = read_config(archive, files)
-        self._layers = _layers(archive, files, self._config)
+        config = files.read_config()
+        self._config_digest = config.digest
+        self._config = files.config
+        self._diff_ids = _diff_ids(archive, files, config)
+        self._layers = _layers(archive, files, self._diff_ids)
         self._manifest: RawManifest | None = None
 
     @property
@@ -83,7 +80,9 @@ class DockerArchiveSource(ImageSource):
         if instance_digest is not None:
             raise SourceNotFound(self._archive.name, f"it has no manifest {instance_digest}")
         if self._manifest is None:
-            self._manifest = RawManifest(self._manifest_bytes(), media_types.DOCKER_MANIFEST)
+            sizes = {diff_id: self._decompressed_size(diff_id) for diff_id in self._layers}
+            layers = [(diff_id, sizes[diff_id]) for diff_id in self._diff_ids]
+            self._manifest = docker_manifest(self._config_digest, self._config.size, layers)
         return self._manifest
 
     def blob(self, info: BlobInfo) -> ByteStream:
@@ -92,78 +91,85 @@ class DockerArchiveSource(ImageSource):
         Raises:
             SourceNotFound: The image has no blob with this digest.
         """
-        if info.digest == self._config.digest:
-            return io.BytesIO(self._config.raw)
+        if info.digest == self._config_digest:
+            return self._archive.stream(self._config.offset, self._config.size)
         layer = self._layers.get(info.digest) if info.digest is not None else None
         if layer is None:
             raise SourceNotFound(self._archive.name, f"the image has no blob {info.digest}")
-        stream = self._archive.stream(layer.offset, layer.size)
-        compression = self._compression(layer)
-        if compression is Compression.NONE:
-            return stream
-        what = f"layer {info.digest} of {quote(self._archive.name)}"
-        return DecompressedStream(stream, compression, what)
+        return layer_stream(self._archive, layer, f"layer {info.digest}")
 
     def close(self) -> None:
         """Close the archive, if it is this source's own. May be called twice."""
         if self._owned:
             self._archive.close()
 
-    def _manifest_bytes(self) -> bytes:
-        sizes = {diff_id: self._decompressed_size(diff_id) for diff_id in self._layers}
-        config = _descriptor(media_types.DOCKER_CONFIG, len(self._config.raw), self._config.digest)
-        return encode_json(
-            {
-                "schemaVersion": 2,
-                "mediaType": media_types.DOCKER_MANIFEST,
-                "config": config,
-                "layers": [
-                    _descriptor(media_types.DOCKER_LAYER, sizes[diff_id], diff_id)
-                    for diff_id in self._config.diff_ids
-                ],
-            }
-        )
-
     def _decompressed_size(self, diff_id: Digest) -> int:
         layer = self._layers[diff_id]
-        if self._compression(layer) is Compression.NONE:
+        if _compression(self._archive, layer) is Compression.NONE:
             return layer.size
         with closing(self.blob(BlobInfo(diff_id))) as stream:
             return sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK), b""))
 
-    def _compression(self, layer: TarMember) -> Compression:
-        return sniff(self._archive.read_at(layer.offset, min(BLOCK, layer.size)))
 
+def layer_stream(archive: ArchiveFile, layer: TarMember, what: str) -> ByteStream:
+    """Open the decompressed bytes of a layer; the caller closes the stream.
 
-def read_config(archive: ArchiveFile, files: ImageFiles) -> ImageConfig:
-    """Read and verify an image's config.
-
-    Raises:
-        DigestMismatch: It does not have the digest that it is named by.
-        InvalidDocument: It breaks its format.
+    Args:
+        archive: The archive's plain bytes.
+        layer: The layer's file, plain or compressed.
+        what: The layer's name for error messages, without the archive's.
     """
-    what = f"config {quote(files.config_name)} of {quote(archive.name)}"
-    raw = archive.read_at(files.config.offset, files.config.size)
-    named = _DIGEST_IN_NAME.fullmatch(files.config_name)
-    digest = Digest.of(raw)
-    if named is not None and named[1] != digest.hex:
-        raise DigestMismatch(what, f"sha256:{named[1]}", str(digest))
-    return parse_config(raw, what)
+    stream = archive.stream(layer.offset, layer.size)
+    compression = _compression(archive, layer)
+    if compression is Compression.NONE:
+        return stream
+    return DecompressedStream(stream, compression, f"{what} of {quote(archive.name)}")
+
+
+def docker_manifest(
+    config: Digest, config_size: int, layers: Iterable[tuple[Digest, int]]
+) -> RawManifest:
+    """Return a Docker schema 2 manifest of uncompressed layers.
+
+    Args:
+        config: The config's digest.
+        config_size: Its size in bytes.
+        layers: The layers' diff IDs and sizes in bytes, the base first.
+    """
+    raw = encode_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": media_types.DOCKER_MANIFEST,
+            "config": _descriptor(media_types.DOCKER_CONFIG, config_size, config),
+            "layers": [
+                _descriptor(media_types.DOCKER_LAYER, size, diff_id) for diff_id, size in layers
+            ],
+        }
+    )
+    return RawManifest(raw, media_types.DOCKER_MANIFEST)
+
+
+def _compression(archive: ArchiveFile, layer: TarMember) -> Compression:
+    return sniff(archive.read_at(layer.offset, min(BLOCK, layer.size)))
+
+
+def _diff_ids(archive: ArchiveFile, files: ImageFiles, config: StoredConfig) -> tuple[Digest, ...]:
+    if config.diff_ids is None:
+        problem = (
+            f"the image has {len(files.layers)} layers, "
+            f"its config {quote(files.config_name)} has {config.layer_count} diff IDs"
+        )
+        raise InvalidDocument(f"{MANIFEST} of {quote(archive.name)}", "$", problem)
+    return config.diff_ids
 
 
 def _layers(
-    archive: ArchiveFile, files: ImageFiles, config: ImageConfig
+    archive: ArchiveFile, files: ImageFiles, diff_ids: tuple[Digest, ...]
 ) -> dict[Digest, TarMember]:
     """Map the diff IDs to the layers' files; a layer that occurs twice needs just one of them."""
-    if len(files.layers) != len(config.diff_ids):
-        problem = (
-            f"the image has {len(files.layers)} layers, "
-            f"its config {quote(files.config_name)} has {len(config.diff_ids)} diff IDs"
-        )
-        raise InvalidDocument(f"{MANIFEST} of {quote(archive.name)}", "$", problem)
     layers: dict[Digest, TarMember] = {}
     owners: dict[int, Digest] = {}
-    for diff_id, file in zip(config.diff_ids, files.layers, strict=True):
+    for diff_id, file in zip(diff_ids, files.layers, strict=True):
         owner = owners.setdefault(file.offset, diff_id)
         if owner != diff_id:
             problem = f"it is named as two different layers, {owner} and {diff_id}"

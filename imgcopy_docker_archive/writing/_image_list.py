@@ -17,25 +17,26 @@ from imgcopy_docker_archive.format import (
 class ImageList:
     """The items of `manifest.json`, in the order in which the images came.
 
-    An image is known by its config. A tag names one image: when another one gets it, it moves, as
-    `docker tag` moves it.
+    An image is known by its config; of several items with one config the first counts, with the
+    tags of all. A tag names one image: when another one gets it, it moves, as `docker tag` does.
 
     Args:
         items: The images that are there already.
     """
 
     def __init__(self, items: Iterable[ManifestItem] = ()) -> None:
-        self._items: dict[str, ManifestItem] = {}  # by config
-        self._owners: dict[DockerReference, str] = {}  # the config of each tag's image
+        self._items: dict[str, ManifestItem] = {}  # by config; their tags are in _texts
+        self._texts: dict[str, dict[str, None]] = {}  # by config, its tags as they are written
+        self._places: dict[DockerReference, list[tuple[str, str]]] = {}  # each tag's in _texts
         for item in items:
-            self._items[item.config] = item
-            self._owners |= dict.fromkeys(tags_of(item), item.config)
+            self._list(item)
 
     def __contains__(self, config: str) -> bool:
         return config in self._items
 
     def __iter__(self) -> Iterator[ManifestItem]:
-        return iter(self._items.values())
+        for config, item in self._items.items():
+            yield evolve(item, repo_tags=tuple(self._texts[config]))
 
     def add(self, config: str, layers: Sequence[str], tags: Sequence[DockerReference]) -> None:
         """List an image, or give one that is listed more tags.
@@ -45,20 +46,15 @@ class ImageList:
             layers: The member names of its layers, the base first.
             tags: Its names, with tags.
         """
-        item = self._items.get(config) or ManifestItem(config, (), tuple(layers))
-        new = [tag for tag in tags if self._owners.get(tag) != config]
+        new = [tag for tag in tags if self._owners(tag) != {config}]
         self.untag(new)
-        self._owners |= dict.fromkeys(new, config)
-        texts = dict.fromkeys([*item.repo_tags, *map(str, new)])
-        self._items[config] = evolve(item, repo_tags=tuple(texts))
+        self._list(ManifestItem(config, tuple(map(str, new)), tuple(layers)))
 
     def untag(self, tags: Iterable[DockerReference]) -> None:
         """Take tags away from whichever images have them."""
         for tag in tags:
-            item = self._items.get(self._owners.pop(tag, ""))
-            if item is not None:
-                kept = tuple(text for text in item.repo_tags if tag_or_none(text) != tag)
-                self._items[item.config] = evolve(item, repo_tags=kept)
+            for config, text in self._places.pop(tag, ()):
+                del self._texts[config][text]
 
     def document(self, archive: str) -> bytes:
         """Return the bytes of `manifest.json`.
@@ -69,7 +65,7 @@ class ImageList:
         Raises:
             UnsupportedByDestination: They are more than readers take.
         """
-        document = manifest_document(self._items.values())
+        document = manifest_document(self)
         if len(document) > MANIFEST_LIMIT:
             problem = (
                 f"{MANIFEST} would list {len(self._items)} images in {len(document)} bytes, and "
@@ -77,6 +73,19 @@ class ImageList:
             )
             raise UnsupportedByDestination(archive, problem)
         return document
+
+    def _list(self, item: ManifestItem) -> None:
+        """List an image, or give one that is listed an item's tags."""
+        self._items.setdefault(item.config, item)
+        texts = self._texts.setdefault(item.config, {})
+        for text in item.repo_tags:
+            tag = tag_or_none(text)
+            if tag is not None and text not in texts:
+                self._places.setdefault(tag, []).append((item.config, text))
+            texts[text] = None
+
+    def _owners(self, tag: DockerReference) -> set[str]:
+        return {config for config, _ in self._places.get(tag, ())}
 
 
 def tags_of(item: ManifestItem) -> list[DockerReference]:

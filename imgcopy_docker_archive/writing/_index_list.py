@@ -1,7 +1,7 @@
 """The images that `index.json` lists, and which of them has which tag."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import count
 
 from imgcopy_core_stubs import Descriptor, DockerReference, JsonObject
 from imgcopy_docker_archive.oci_format import FULL_NAME, REF_NAME, index_document, name
@@ -18,14 +18,11 @@ class IndexList:
     """
 
     def __init__(self, entries: Iterable[JsonObject] = ()) -> None:
-        self._images: dict[str, list[JsonObject]] = {}  # the descriptors by digest
-        self._owners: dict[DockerReference, str] = {}  # the digest of each tag's image
+        self._images: dict[str, dict[int, JsonObject]] = {}  # numbered descriptors by digest
+        self._places: dict[DockerReference, list[tuple[str, int]]] = {}  # each tag's in _images
+        self._numbers = count()
         for entry in entries:
-            digest = str(entry.get("digest"))
-            self._images.setdefault(digest, []).append(entry)
-            tag = name(entry)
-            if tag is not None:
-                self._owners[tag] = digest
+            self._list(self._images.setdefault(str(entry.get("digest")), {}), entry)
 
     def add(self, descriptor: Descriptor, tags: Sequence[DockerReference]) -> None:
         """List an image, or give one that is listed more tags.
@@ -40,27 +37,40 @@ class IndexList:
             "digest": digest,
             "size": descriptor.size,
         }
-        new = [tag for tag in dict.fromkeys(tags) if self._owners.get(tag) != digest]
+        new = [tag for tag in dict.fromkeys(tags) if self._owners(tag) != {digest}]
+        self._untag(new)
+        own = self._images.get(digest, {})
+        named = {number: entry for number, entry in own.items() if entry.get("annotations")}
         for tag in new:
-            self._untag(tag)
-            self._owners[tag] = digest
-        own = self._images.get(digest, [])
-        named = [entry for entry in own if entry.get("annotations")]
-        named += [
-            {**described, "annotations": {FULL_NAME: str(tag), REF_NAME: tag.tag}} for tag in new
-        ]
-        self._images[digest] = named or own or [described]
+            self._list(
+                named, {**described, "annotations": {FULL_NAME: str(tag), REF_NAME: tag.tag}}
+            )
+        self._images[digest] = named or own or {next(self._numbers): described}
 
     def document(self) -> bytes:
         """Return the bytes of `index.json`."""
-        return index_document(chain.from_iterable(self._images.values()))
+        return index_document(
+            entry for entries in self._images.values() for entry in entries.values()
+        )
 
-    def _untag(self, tag: DockerReference) -> None:
-        owner = self._owners.pop(tag, None)
-        if owner is not None:
-            entries = self._images[owner]
-            others = [entry for entry in entries if name(entry) != tag]
-            self._images[owner] = others or [_without_name(entries[0])]
+    def _list(self, entries: dict[int, JsonObject], entry: JsonObject) -> None:
+        """Add a descriptor to those of its image."""
+        number = next(self._numbers)
+        entries[number] = entry
+        tag = name(entry)
+        if tag is not None:
+            self._places.setdefault(tag, []).append((str(entry.get("digest")), number))
+
+    def _untag(self, tags: Iterable[DockerReference]) -> None:
+        for tag in tags:
+            for digest, number in self._places.pop(tag, ()):
+                entries = self._images[digest]
+                entry = entries.pop(number)
+                if not entries:  # the image stays, without a name
+                    entries[number] = _without_name(entry)
+
+    def _owners(self, tag: DockerReference) -> set[str]:
+        return {digest for digest, _ in self._places.get(tag, ())}
 
 
 def _without_name(entry: JsonObject) -> JsonObject:

@@ -41,7 +41,6 @@ from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archi
 from imgcopy_docker_archive.reading._docker_images import image_files, manifest_items
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._oci_images import read_index
-from imgcopy_docker_archive.reading.source import read_config
 from imgcopy_docker_archive.writing._image_list import tags_of
 
 _LISTS: Final = (MANIFEST, REPOSITORIES, MARKER, INDEX)
@@ -166,8 +165,8 @@ def _kept(members: ArchiveMembers) -> Iterator[tuple[int, int]]:
 def _layers(members: ArchiveMembers, item: ManifestItem) -> Iterator[tuple[Digest, int]]:
     """Yield the diff IDs and sizes of those layers of an image that are named by diff IDs."""
     files = image_files(members, item)
-    config = read_config(members.archive, files)
-    for diff_id, name, file in zip(config.diff_ids, item.layers, files.layers, strict=False):
+    diff_ids = files.read_config().diff_ids or ()  # none where one cannot tell whose they are
+    for diff_id, name, file in zip(diff_ids, item.layers, files.layers, strict=False):
         if name == layer_path(diff_id):
             yield diff_id, file.size
 

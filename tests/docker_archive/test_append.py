@@ -348,6 +348,48 @@ def test_an_archive_that_another_tool_wrote(sources: list[ImageReference], tmp_p
     assert json.loads(members["repositories"])["docker.io/library/old"] == {"1": "f"}
 
 
+def test_an_archive_that_lists_one_image_twice(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    """With one tag each time, as some tools write it: no tag is lost."""
+    config = b'{"rootfs":{"type":"layers","diff_ids":[]}}'
+    items = [{"Config": "c.json", "RepoTags": [tag], "Layers": []} for tag in ("one:1", "two:2")]
+    path = tmp_path / "a.tar"
+    member = expected_archive.member
+    path.write_bytes(
+        expected_archive.archive(
+            member("c.json", config), member("manifest.json", json.dumps(items).encode())
+        )
+    )
+
+    copy_image(sources[0], target(path, "app:1"), destination_options=appending())
+
+    listed = json.loads(expected_archive.read(path.read_bytes())["manifest.json"])
+    assert [(item["Config"], item["RepoTags"]) for item in listed[:1]] == [
+        ("c.json", ["one:1", "two:2"])
+    ]
+    assert [item["RepoTags"] for item in listed[1:]] == [["docker.io/library/app:1"]]
+
+
+def test_a_tag_moves_from_an_image_that_is_named_by_ref_name(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    old, path = SourceLayout(tmp_path / "old"), tmp_path / "a.tar"
+    old.add(old.manifest(LAYERS[1]), "docker.io/library/app:1")
+    with tarfile.open(path, "w") as tar:
+        tar.add(old.path, "")
+
+    copy_image(sources[2], target(path, "app:1"), destination_options=appending())
+
+    with target(path, "app:1").open_source() as source:  # which would be ambiguous
+        assert source.manifest().raw == manifest_bytes(sources[2])
+    with target(path).open_images() as images:
+        assert [[str(name) for name in image.names()] for image in images.references()] == [
+            [],
+            ["docker.io/library/app:1"],
+        ]
+
+
 def test_a_compressed_archive_stays_compressed(
     sources: list[ImageReference], tmp_path: Path
 ) -> None:

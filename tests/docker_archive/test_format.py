@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -46,6 +48,8 @@ def test_only_the_top_layer_takes_the_configs_values() -> None:
         ('["a:b", "c,d", "[e]", "{f}", "\\"", "\\\\"]', '["a:b","c,d","[e]","{f}","\\"","\\\\"]'),
         ("[ true , false , null ]", "[true,false,null]"),
         ('" spaces stay "', '" spaces stay "'),
+        ('"\\\\\\"a\\\\"', '"\\\\\\"a\\\\"'),
+        ('{"\\\\" : "\\\\\\\\" , "\\"" : ""}', '{"\\\\":"\\\\\\\\","\\"":""}'),
     ],
 )
 def test_values_keep_their_text_but_for_white_space_and_html(written: str, taken: str) -> None:
@@ -74,6 +78,31 @@ def test_raw_members_are_what_json_reads(document: dict[str, object], indent: in
         for character in "<>&\u2028\u2029":
             compact = compact.replace(character, f"\\u{ord(character):04x}")
         assert value == compact
+
+
+# Configs of 4 MiB, with as many values as there may be.
+LARGE_VALUES = {
+    "a long string": """'"' + 'a' * size + '"'""",
+    "escapes": r"""'"' + r'\u0041' * (size // 6) + '"'""",
+    "quotes": r"""'"' + r'\"' * (size // 2) + '"'""",
+    "values": """'[' + '"",' * 490_000 + '1]'""",
+}
+
+MEASURED = """
+from imgcopy_docker_archive.format import raw_members
+size = 4 * 1024 * 1024 - 20
+value = {value}
+assert raw_members('{{"config":' + value + '}}') == {{"config": value}}
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+@pytest.mark.parametrize("value", LARGE_VALUES)
+def test_large_values_take_little_memory(value: str) -> None:
+    script = MEASURED.format(value=LARGE_VALUES[value])
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(result.stdout) < 128 * 1024
 
 
 def test_a_folder_with_other_content_gets_an_id_of_its_own() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -443,6 +444,44 @@ class TestFacts:
         assert by_containerd(header("folder/"), symlink("x", "folder")) is REFUSES
         assert by_containerd(symlink("x", "dir/y"), symlink("dir/y", "real.tar")) is REFUSES
         assert by_containerd(hard_link("x", "dir/real.tar"), symlink("y", "x")) is REFUSES
+
+    def test_very_many_links_to_a_name_with_very_many_duplicates(self, tmp_path: Path) -> None:
+        """To look at all duplicates for each link takes half a minute."""
+        numbers = range(15_000)
+        links = [symlink(f"s/{n}", "../t") + hard_link(f"h/{n}", "t") for n in numbers]
+        real = file("real.tar", OTHER.layers[0])
+        start = time.process_time()
+
+        found = facts_of_layers(
+            tmp_path, real, *links, file("t") * len(numbers), layers=["real.tar"]
+        )
+
+        assert time.process_time() - start < 8
+        early_hard_link = [REFUSES, LOADS, LOADS, LOADS, LOADS, REFUSES, LOADS]
+        assert found == early_hard_link
+
+    def test_very_many_items_and_descriptors_of_one_image(
+        self, tmp_path: Path, image: Image
+    ) -> None:
+        """To look at all descriptors for each item takes ten seconds, and half a gigabyte."""
+        stored = oci_image(image)
+        index = index_of(stored.manifest.descriptor())
+        items = [{"Config": "c", "RepoTags": ["app:1"]}] * 6000
+        data = layout(
+            *(stored.members, index.member, hard_link("c", stored.blobs[0].path)),
+            index_json(*[stored.manifest.descriptor(), index.descriptor(full=HYBRID_NAME)] * 3000),
+            manifest_json(*items),
+        )
+        options = DockerArchiveSourceOptions(layout=Layout.DOCKER)
+        start = time.process_time()
+
+        examination = examined(tmp_path, data)
+        by_items = examined(tmp_path, data, options=options)
+
+        assert time.process_time() - start < 5
+        assert problems(examination) == problems(by_items) == []
+        assert [each.image for each in examination.verdicts[:2]] == ["@0", HYBRID_NAME]
+        assert len(by_items.verdicts) == 7 * len(items)
 
     def test_names_that_are_not_in_their_shortest_form(self, tmp_path: Path) -> None:
         real = file("./real.tar", OTHER.layers[0])
