@@ -18,6 +18,8 @@ from imgcopy_core_stubs import (
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions
 from imgcopy_docker_archive.reading._archive_file import open_archive
 from imgcopy_docker_archive.reading._docker_images import image_files
+from imgcopy_docker_archive.reading._legacy_images import LegacyImage
+from imgcopy_docker_archive.reading.legacy_source import LegacySource
 from imgcopy_docker_archive.reading.oci_source import OciArchiveSource
 from imgcopy_docker_archive.reading.reader import ArchiveImage, ArchiveReader, open_reader
 from imgcopy_docker_archive.reading.source import DockerArchiveSource
@@ -95,6 +97,8 @@ def _source(reader: ArchiveReader, image: ArchiveImage, *, owned: bool) -> Image
     members, content = reader.members, image.content
     if isinstance(content, Descriptor):
         return OciArchiveSource(members, content, owned=owned)
+    if isinstance(content, LegacyImage):
+        return LegacySource(content, owned=owned)
     return DockerArchiveSource(members.archive, image_files(members, content), owned=owned)
 
 

@@ -14,7 +14,6 @@ from imgcopy_core_stubs import (
     Descriptor,
     DockerReference,
     InvalidArchive,
-    SourceError,
     SourceNotFound,
     UnsupportedImage,
     quote,
@@ -25,6 +24,7 @@ from imgcopy_docker_archive.format import MANIFEST, REPOSITORIES, ManifestItem
 from imgcopy_docker_archive.oci_format import MARKER
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archive
 from imgcopy_docker_archive.reading._docker_images import manifest_items
+from imgcopy_docker_archive.reading._legacy_images import LegacyArchive, LegacyImage
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._oci_images import oci_images
 
@@ -39,7 +39,7 @@ class ArchiveImage:
     """Its place in the archive, from 0: the N of `@N`."""
     tags: tuple[str, ...]
     """Its names as they are written."""
-    content: ManifestItem | Descriptor
+    content: ManifestItem | Descriptor | LegacyImage
     """In the `docker` layout its item of `manifest.json`, in the `oci` layout its descriptor."""
 
     @property
@@ -53,6 +53,8 @@ class ArchiveImage:
         content = self.content
         if isinstance(content, Descriptor):
             return content.digest
+        if isinstance(content, LegacyImage):
+            return content.id
         return (content.config, content.layers)
 
 
@@ -139,25 +141,24 @@ class ArchiveReader(Closing):
                 for index, image in enumerate(oci_images(members))
             ]
         if MANIFEST not in members:
-            raise self._not_a_docker_archive()
+            return self._read_legacy_images()
         return [
             ArchiveImage(index, item.repo_tags, item)
             for index, item in enumerate(manifest_items(members))
         ]
 
-    def _not_a_docker_archive(self) -> SourceError:
+    def _read_legacy_images(self) -> list[ArchiveImage]:
         name = self.members.archive.name
         if MARKER in self.members:
             problem = "it is an OCI archive without manifest.json (read it with layout=oci)"
-            return UnsupportedImage(f"archive {quote(name)}", problem)
-        if REPOSITORIES in self.members:
-            problem = (
-                "it comes from docker save before 1.10 and has no manifest.json "
-                "(load it into docker or podman, and save it again)"
-            )
-            return UnsupportedImage(f"archive {quote(name)}", problem)
-        problem = "it is no docker archive: it has no manifest.json"
-        return InvalidArchive(name, MANIFEST, None, problem)
+            raise UnsupportedImage(f"archive {quote(name)}", problem)
+        if REPOSITORIES not in self.members:
+            problem = "it is no docker archive: it has no manifest.json"
+            raise InvalidArchive(name, MANIFEST, None, problem)
+        return [
+            ArchiveImage(index, image.tags, image)
+            for index, image in enumerate(LegacyArchive(self.members).images())
+        ]
 
     # --- choosing ---------------------------------------------------------------------------------
 

@@ -354,12 +354,6 @@ def test_no_manifest_json(opened: Open) -> None:
     assert error.member == "manifest.json"
 
 
-def test_an_archive_of_docker_before_1_10(opened: Open) -> None:
-    error = refusal(opened, tar(file("repositories", b"{}"), file("0/layer.tar"), file("0/json")))
-    assert isinstance(error, UnsupportedImage)
-    assert "before 1.10" in str(error)
-
-
 def test_an_oci_archive_that_is_no_docker_archive(opened: Open) -> None:
     with pytest.raises(UnsupportedImage) as caught:
         opened(tar(file("oci-layout", b"{}"), file("index.json", b"{}")), Layout.DOCKER)
