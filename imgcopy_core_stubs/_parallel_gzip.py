@@ -39,7 +39,7 @@ class ParallelGzipEncoder:
     def __init__(self, threads: int) -> None:
         self._most_threads = threads
         self._threads: list[threading.Thread] = []
-        self._queue: SimpleQueue[_Block | None] = SimpleQueue()  # None ends a thread
+        self._queue: SimpleQueue[_Block | None] = SimpleQueue()  # None ends all threads
         self._blocks: deque[_Block] = deque()  # in the queue, being compressed, and done
         self._collected = bytearray()
         self._window = b""
@@ -72,10 +72,10 @@ class ParallelGzipEncoder:
                 self._queue.get_nowait()
         except Empty:
             pass
-        for _ in self._threads:
-            self._queue.put(None)
+        self._queue.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # it was started
+                thread.join()
         self._threads.clear()
         self._blocks.clear()
 
@@ -90,8 +90,8 @@ class ParallelGzipEncoder:
         if len(self._threads) < self._most_threads:
             name = f"imgcopy-gzip-{len(self._threads)}"
             thread = threading.Thread(target=_work, args=(self._queue,), name=name, daemon=True)
+            self._threads.append(thread)  # first: Ctrl-C may arrive while it starts
             thread.start()
-            self._threads.append(thread)
 
     def _done_blocks(self, *, at_most_left: int) -> Iterator[bytes]:
         """Return blocks in their order: those that are done, and as many as are too many."""
@@ -136,6 +136,7 @@ class _Block:
 def _work(queue: "SimpleQueue[_Block | None]") -> None:
     while (block := queue.get()) is not None:
         block.work()
+    queue.put(None)  # for the next thread
 
 
 def _deflate(data: bytearray, window: bytes, *, is_last: bool) -> bytes:

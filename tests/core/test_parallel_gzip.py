@@ -350,3 +350,20 @@ def test_what_nobody_waits_for_is_not_compressed(monkeypatch: pytest.MonkeyPatch
     goes_on.set()
     closing.join()
     assert len(begun) == 2
+
+
+def test_ctrl_c_while_a_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread runs, and `start` has been left by an exception."""
+    before = thread_count()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name == "imgcopy-gzip-1":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117  (the writer is closed within)
+        with CompressedWriter(io.BytesIO(), Compression.GZIP, threads=2) as writer:
+            writer.write(bytes(4 * 1024 * 1024))
+    assert_threads_end(before)

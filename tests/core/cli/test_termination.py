@@ -200,3 +200,34 @@ def test_a_reader_that_has_stopped_reading_does_not_hold_the_copy(
         copying.kill()
     assert copying.returncode == 128 + number
     assert stderr.decode() == f"imgcopy: error: interrupted by {number.name}\n"
+
+
+IN_A_CALLBACK = """
+import os, signal, time, weakref
+from imgcopy_core_stubs.cli.termination import Terminated, signals_raise
+
+class Thing:
+    pass
+
+def callback(reference):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+with signals_raise():
+    thing = Thing()
+    reference = weakref.ref(thing, callback)
+    try:
+        del thing
+        print("went on")
+        time.sleep(30)
+    except Terminated as error:
+        print("ended by", error.signal.name)
+"""
+
+
+def test_a_signal_in_a_callback_ends_the_program_too() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout == "went on\nended by SIGTERM\n"
+    assert result.stderr == ""
