@@ -66,9 +66,7 @@ class DockerArchive(ImageCollection):
         """The archive's place, as it was given."""
         self._platform = Platform.parse(options.platform) if options.platform else None
         with ExitStack() as stack:
-            old = _open_old(path, options) if options.existing is Existing.APPEND else None
-            if old is not None:
-                stack.callback(old.close)
+            old = _open_old(path, options, stack) if options.existing is Existing.APPEND else None
             layout = _layout(path, options, old)
             file = _open_output(path, options, replace=old is not None)
             stack.callback(file.discard)
@@ -148,16 +146,32 @@ def open_destination(
     return archive.destination([*([tag] if tag else []), *additional], alone=True)
 
 
-def _open_old(path: str, options: DockerArchiveDestinationOptions) -> "OldArchive | None":
-    """Open the archive to append to; None: there is none yet."""
-    from imgcopy_docker_archive.writing._old_archive import OldArchive  # noqa: PLC0415  (only to append)
+def _open_old(
+    path: str, options: DockerArchiveDestinationOptions, stack: ExitStack
+) -> "OldArchive | None":
+    """Open the archive to append to; None: there is none yet.
+
+    Either way nobody else can append there until `stack` is closed.
+    """
+    from imgcopy_docker_archive.writing._old_archive import (  # noqa: PLC0415  (only to append)
+        FirstLock,
+        OldArchive,
+    )
 
     if path in STANDARD_OUTPUT or is_pipe_or_device(path):
         raise InvalidDestination(path, "one cannot append to a pipe")
-    try:
-        return OldArchive(path, temporary_directory=options.temporary_directory)
-    except FileNotFoundError:
-        return None
+
+    def opened() -> OldArchive:
+        return stack.enter_context(
+            OldArchive(path, temporary_directory=options.temporary_directory)
+        )
+
+    with contextlib.suppress(FileNotFoundError):
+        return opened()
+    stack.enter_context(FirstLock(path))
+    with contextlib.suppress(FileNotFoundError):
+        return opened()  # another one was first
+    return None
 
 
 def _layout(

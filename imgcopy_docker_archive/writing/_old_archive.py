@@ -5,7 +5,9 @@ are written anew at the end. Nothing is read but the lists, the configs and the 
 an archive says of its blobs, by their names and sizes, is believed; `imgcopy validate` checks it.
 """
 
+import contextlib
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -101,23 +103,60 @@ class OldArchive(Closing):
         self._open.close()
 
 
-def _locked(path: str) -> int:
+class FirstLock(Closing):
+    """Held by whoever appends to an archive that does not exist yet: others wait for it to come.
+
+    It is a hidden file beside the archive's place, which is gone when the lock is.
+
+    Args:
+        path: The archive's place.
+
+    Raises:
+        DestinationWriteFailed: The file cannot be made or locked.
+    """
+
+    def __init__(self, path: str) -> None:
+        directory, name = os.path.split(path)
+        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]  # a name may be at its limit
+        self._path = os.path.join(directory, f".imgcopy-{digest}.lock")
+        try:
+            self._descriptor: int | None = _locked(self._path, os.O_RDWR | os.O_CREAT)
+        except FileNotFoundError as error:  # the directory
+            raise DestinationWriteFailed(path, error) from error
+
+    def close(self) -> None:
+        """Give up the lock. May be called twice."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _locked(path: str, flags: int = os.O_RDONLY) -> int:
     """Open and lock a file, and make sure that it is still the one at its path."""
     try:
         while True:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                if _is_at(path, descriptor):
                     return descriptor
             except BaseException:
                 os.close(descriptor)
                 raise
-            os.close(descriptor)  # whoever had the lock has put another file in its place
+            os.close(descriptor)  # whoever had the lock has put another file in its place, or none
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DestinationWriteFailed(path, error) from error
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _contents(file: ArchiveFile) -> Contents:

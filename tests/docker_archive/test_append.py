@@ -407,10 +407,17 @@ def test_one_cannot_append_to_a_pipe(sources: list[ImageReference], tmp_path: Pa
         copy_image(sources[0], target(fifo), destination_options=appending())
 
 
-def test_who_appends_waits_for_its_turn(sources: list[ImageReference], tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["an archive", "an empty file", "nothing"])
+def test_who_appends_waits_for_its_turn(
+    sources: list[ImageReference], tmp_path: Path, before: str
+) -> None:
     """No image is lost when several append at the same time."""
     path = tmp_path / "a.tar"
-    copy_image(sources[3], target(path, "first:1"))
+    first = ["docker.io/library/first:1"] if before == "an archive" else []
+    if first:
+        copy_image(sources[3], target(path, "first:1"))
+    elif before == "an empty file":
+        path.touch()
 
     def append(number: int) -> None:
         copy_image(
@@ -425,10 +432,8 @@ def test_who_appends_waits_for_its_turn(sources: list[ImageReference], tmp_path:
 
     items = json.loads(expected_archive.read(path.read_bytes())["manifest.json"])
     tags = {tag for item in items for tag in item["RepoTags"]}
-    assert tags == {
-        "docker.io/library/first:1",
-        *(f"docker.io/library/app:{number}" for number in range(8)),
-    }
+    assert tags == {*first, *(f"docker.io/library/app:{number}" for number in range(8))}
+    assert os.listdir(tmp_path) == ["a.tar"]
 
 
 def test_who_waits_can_be_interrupted(sources: list[ImageReference], tmp_path: Path) -> None:
