@@ -61,12 +61,13 @@ class LayerTask:
     """The most bytes that it may decompress to."""
     what: str
     """Its name for error messages."""
+    is_repetition: bool = False
+    """Another blob of the image has the same diff ID. This one is read all the same: that its
+    content is the same has to be seen."""
 
     @property
     def key(self) -> LayerKey:
         """What makes two tasks of an image one and the same."""
-        if self.accepted == {Compression.NONE} and self.diff_id is not None:
-            return None, self.diff_id  # whatever the form that the same content comes in
         return self.blob.digest, self.diff_id
 
     @property
@@ -80,7 +81,7 @@ class LayerTask:
         """The blob that would make copying needless; None: its digest is not known before."""
         if self.accepted != {Compression.NONE}:
             return self.blob
-        if self.diff_id is None:
+        if self.diff_id is None or self.is_repetition:
             return None
         return evolve(self.blob, digest=self.diff_id, size=None)
 
@@ -170,7 +171,8 @@ def copy_layer(
             _check_plain_layer(task)
             if task.diff_id not in (None, blob.digest):  # a digest of another algorithm
                 stream = VerifyingStream(stream, f"the content of {what}", digest=task.diff_id)
-                wanted = task.wanted or blob
+                if task.accepted == {Compression.NONE}:
+                    wanted = evolve(blob, digest=task.diff_id)
         if compression is stored_compression:
             stream = AheadWhenLast(stream, turn)
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from imgcopy_core_stubs._copy_blob import LayerKey, LayerTask, read_document
 from imgcopy_core_stubs._copy_plan import Planner
@@ -224,9 +224,12 @@ class Walk(ABC, Generic[Stored]):
         blobs = sides.source.layer_infos_for_copy(image) or [BlobInfo.of(d) for d in image.layers]
         tasks = planner.layers(image, config, blobs, media_type)
         distinct: dict[LayerKey, LayerTask] = {}
+        diff_ids: set[Digest | None] = set()
         for layer, task in zip(image.layers, tasks, strict=True):
-            if not planner.stays_out(layer):
-                distinct.setdefault(task.key, task)
+            if not planner.stays_out(layer) and task.key not in distinct:
+                is_repetition = task.diff_id is not None and task.diff_id in diff_ids
+                distinct[task.key] = evolve(task, is_repetition=is_repetition)
+                diff_ids.add(task.diff_id)
         return DecidedImage(
             manifest=image,
             media_type=media_type,

@@ -37,6 +37,7 @@ from imgcopy_core_stubs import (
     Platform,
     RawManifest,
     SizeMismatch,
+    SourceNotFound,
     SourceReadFailed,
     TooLarge,
     UnsupportedByDestination,
@@ -122,10 +123,24 @@ def test_a_layer_that_occurs_twice_is_read_once() -> None:
 def test_two_blobs_of_the_same_content_are_stored_once() -> None:
     plain = b"same content"
     other = (gzip.compress(plain, 1) + gzip.compress(b""), plain)
-    source = source_of(zipped(plain), other)
+    source = source_of(zipped(plain), other, zipped(plain))
     destination = MemoryImage(capabilities=ARCHIVE)
     copy_image(source, destination)
-    assert f"read {digest(other[0])[7:15]}" not in source.log
+    assert [layer["digest"] for layer in stored_manifest(destination)["layers"]] == [
+        digest(plain)
+    ] * 3
+    for stored, _ in (zipped(plain), other):  # that they are the same has to be seen
+        assert source.log.count(f"read {digest(stored)[7:15]}") == 1
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_another_blob_does_not_hide_behind_a_diff_id(is_there: bool) -> None:
+    first, second = zipped(b"first"), zipped(b"second")
+    source = source_of(first, (second[0], b"first"))
+    if not is_there:
+        del source.blobs[parsed(second[0])]
+    error = DigestMismatch if is_there else SourceNotFound
+    assert_nothing_is_stored(source, error, ARCHIVE)
 
 
 def test_what_the_destination_has_is_not_read() -> None:
