@@ -42,6 +42,8 @@ class CopyResult:
 
     manifest: RawManifest
     """The top-level manifest or index as it was stored."""
+    destination: str
+    """Where it is: the destination's reference, with its scheme."""
 
 
 def copy_image(
@@ -85,7 +87,7 @@ def copy_image(
         if not committed:
             notify(CopyFailed(error))
         raise
-    return CopyResult(manifest)
+    return CopyResult(manifest, f"{destination.scheme}:{destination}")
 
 
 class _Notifier:

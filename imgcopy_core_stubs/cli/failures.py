@@ -8,9 +8,8 @@ import click
 
 from imgcopy_core_stubs._distribution import DISTRIBUTION
 from imgcopy_core_stubs.cli.messages import complain, say
-from imgcopy_core_stubs.cli.output import STANDARD_OUTPUT
 from imgcopy_core_stubs.cli.termination import Terminated
-from imgcopy_core_stubs.errors import DestinationWriteFailed, ImgcopyError, UsageError
+from imgcopy_core_stubs.errors import ImgcopyError, UsageError
 from imgcopy_core_stubs.quoting import quote
 
 _SIGNAL_BASE: Final = 128
@@ -35,11 +34,6 @@ def report(error: BaseException, *, debug: bool) -> int:
     problem = f"{type(error).__name__}: {quote(error)}"
     complain(f"this is a bug, please report it {_where()} (--debug shows the traceback): {problem}")
     return ImgcopyError.exit_code
-
-
-def report_output(error: OSError) -> int:
-    """Say that standard output cannot be written, and return the exit code."""
-    return report(DestinationWriteFailed(STANDARD_OUTPUT, error), debug=False)
 
 
 def report_usage(error: click.ClickException | click.Abort) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from imgcopy_core_stubs._distribution import DISTRIBUTION
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options, is_debugging
 
 _COMMANDS: Final = {
@@ -23,7 +24,7 @@ _COMMANDS: Final = {
 }
 
 
-class _Program(click.Group):
+class _Program(BaseCommand, click.Group):
     """A group whose subcommands are modules, each with a click command named `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -73,8 +74,8 @@ def run(arguments: Sequence[str] | None) -> int:
         from imgcopy_core_stubs.cli.failures import report_usage  # noqa: PLC0415  (as above)
 
         return report_usage(error)
-    except OSError as error:  # of the help or version, which click prints
-        from imgcopy_core_stubs.cli.failures import report_output  # noqa: PLC0415  (as above)
+    except Exception as error:  # noqa: BLE001  (the help or version could not be printed)
+        from imgcopy_core_stubs.cli.failures import report  # noqa: PLC0415  (as above)
 
-        return report_output(error)
+        return report(error, debug=False)
     return status or 0

@@ -184,7 +184,7 @@ def verdicts(archive: ArchiveFacts) -> tuple[Verdict, ...]:
             if opinion is None:
                 continue
             outcome, reason = opinion
-            if outcome is Outcome.REFUSES and rule in _STOPS:
+            if outcome is Outcome.REFUSES and rule in _STOPS and image.item is not None:
                 stopped = stopped or image.name
             elif stopped:
                 outcome, reason = Outcome.REFUSES, f"it stops at {quote(stopped)}"

@@ -9,6 +9,7 @@ import click
 from attrs import frozen
 
 from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.digest_file import digest_file, refuse_shared_output
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.messages import say
@@ -22,7 +23,6 @@ from imgcopy_core_stubs.cli.shorthands import (
     platform_shorthands,
     tmpdir_shorthands,
 )
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.errors import InvalidOption, SameFile
@@ -39,7 +39,7 @@ _FORMATS: Final = {"oci": media_types.OCI_MANIFEST, "v2s2": media_types.DOCKER_M
 _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
 
 
-@click.command("copy", cls=Subcommand, short_help="Copy an image.")
+@click.command("copy", cls=BaseCommand, short_help="Copy an image.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.argument("destination")
 @click.option(
@@ -191,9 +191,7 @@ def command(  # noqa: PLR0913  (an argument for each option)
             results = job.run(shown)
         write_digest("\n".join(str(result.manifest.digest) for result in results))
     if style in (ProgressStyle.BAR, ProgressStyle.PLAIN):
-        what = quote(sources[0]) if job.is_single else f"{len(results)} images"
-        digest = f" ({results[0].manifest.digest})" if job.is_single else ""
-        say(f"copied {what} to {quote(destination)}{digest}")
+        say(f"copied {_summary(sources, destination, job, results)}")
 
 
 @frozen
@@ -262,6 +260,19 @@ class _Job:
                 destination_options=self.destination_options,
             )
         ]
+
+
+def _summary(
+    sources: Sequence[str], destination: str, job: _Job, results: Sequence[CopyResult]
+) -> str:
+    if job.is_single:
+        return f"{quote(sources[0])} to {quote(destination)} ({results[0].manifest.digest})"
+    place = f"{job.destination.scheme}:{job.destination}"
+    nameless = sum(result.destination == place for result in results)
+    summary = f"{len(results)} images to {quote(destination)}"
+    if nameless:
+        summary += f", {nameless} without a name (only full ones, such as app:1, are kept)"
+    return summary
 
 
 def _instances(multi_arch: str | None, *, all_instances: bool) -> Instances:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import click
 
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_data, write_json
 from imgcopy_core_stubs.cli.parameters import source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.session import Direction, Session
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.inspection import describe_image, read_config
 from imgcopy_core_stubs.instances import choose_instance
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.transport import ImageSource
 
 
-@click.command("inspect", cls=Subcommand, short_help="Show what an image is.")
+@click.command("inspect", cls=BaseCommand, short_help="Show what an image is.")
 @click.argument("image")
 @click.option("--raw", is_flag=True, help="Print the manifest (or config), byte for byte.")
 @click.option("--config", is_flag=True, help="Print the image's config.")

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import click
 
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_json
 from imgcopy_core_stubs.cli.parameters import source_option
 from imgcopy_core_stubs.cli.session import Direction, Session
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.quoting import quote
 
 
-@click.command("list-tags", cls=Subcommand, short_help="List the images at a place.")
+@click.command("list-tags", cls=BaseCommand, short_help="List the images at a place.")
 @click.argument("image")
 @source_option
 @global_options

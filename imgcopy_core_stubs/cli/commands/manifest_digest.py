@@ -2,9 +2,9 @@
 
 import click
 
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_line
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.errors import (
     InvalidDocument,
     SourceNotFound,
@@ -17,7 +17,7 @@ from imgcopy_core_stubs.manifest import RawManifest
 from imgcopy_core_stubs.quoting import quote
 
 
-@click.command("manifest-digest", cls=Subcommand, short_help="Print a manifest's digest.")
+@click.command("manifest-digest", cls=BaseCommand, short_help="Print a manifest's digest.")
 @click.argument("file")
 @global_options
 def command(file: str) -> None:

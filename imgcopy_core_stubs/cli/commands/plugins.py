@@ -5,16 +5,16 @@ from typing import Final
 
 import click
 
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.output import write_json, write_line
 from imgcopy_core_stubs.cli.session import load_wanted_plugins
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.plugins import Plugin, TransportRegistry
 
 _HEADINGS: Final = ("NAME", "DISTRIBUTION", "VERSION", "SCHEMES", "STATUS", "ERROR")
 
 
-@click.command("plugins", cls=Subcommand, short_help="List the plugins and their state.")
+@click.command("plugins", cls=BaseCommand, short_help="List the plugins and their state.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with tracebacks.")
 @global_options
 def command(*, as_json: bool) -> None:

@@ -2,14 +2,14 @@
 
 import click
 
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.option_help import options_as_json, options_of
 from imgcopy_core_stubs.cli.output import write_json, write_line
 from imgcopy_core_stubs.cli.session import Direction, load_transports
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 
 
-@click.command("transports", cls=Subcommand, short_help="List the transports.")
+@click.command("transports", cls=BaseCommand, short_help="List the transports.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with their options.")
 @global_options
 def command(*, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from itertools import groupby
 
 import click
 
+from imgcopy_core_stubs.cli.base_command import BaseCommand
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.messages import complain
 from imgcopy_core_stubs.cli.output import write_json, write_line
@@ -12,7 +13,6 @@ from imgcopy_core_stubs.cli.parameters import layer_limit_option, source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.session import Direction, Session
 from imgcopy_core_stubs.cli.sizes import format_size
-from imgcopy_core_stubs.cli.subcommand import Subcommand
 from imgcopy_core_stubs.errors import SourceError
 from imgcopy_core_stubs.examination import Verdict
 from imgcopy_core_stubs.json_values import JsonObject
@@ -21,7 +21,7 @@ from imgcopy_core_stubs.quoting import listing
 from imgcopy_core_stubs.validation import Validation, validate_place
 
 
-@click.command("validate", cls=Subcommand, short_help="Read and verify an image.")
+@click.command("validate", cls=BaseCommand, short_help="Read and verify an image.")
 @click.argument("image")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON object, with problems and verdicts."

@@ -62,6 +62,18 @@ class TestWhatIsSaid:
         assert digest_in(line).startswith("sha256:")
         assert archive(out)[0]["RepoTags"] == ["docker.io/library/app:1"]
 
+    def test_names_that_several_images_do_not_keep(
+        self, run: Runner, layout: Layout, out: Path
+    ) -> None:
+        image = layout.image("again")
+        layout.write_index(named(image, "example.org/app:1"), named(layout.image("bare"), "bare"))
+
+        result = run("copy", "--all-images", f"oci:{layout.path}", f"docker-archive:{out}")
+
+        summary = f'copied 2 images to "docker-archive:{out}", 1 without a name'
+        assert result.code == 0
+        assert result.stderr == f"{summary} (only full ones, such as app:1, are kept)\n"
+
     @pytest.mark.parametrize("option", ["-q", "--quiet", "--progress=none"])
     def test_quiet(self, copy: Copy, out: Path, option: str) -> None:
         assert copy(option) == Result(0, b"", "")

@@ -289,7 +289,9 @@ class TestStandardOutput:
         assert result.code == 5
         assert result.error == 'cannot write "standard output": No space left on device'
 
-    @pytest.mark.parametrize("command", [["transports"], ["copy", "--help"]])
+    @pytest.mark.parametrize(
+        "command", [["transports"], ["copy", "--help"], ["--help"], ["--version"]]
+    )
     def test_nobody_reads(self, command: list[str]) -> None:
         reader, writer = os.pipe()
         os.close(reader)
