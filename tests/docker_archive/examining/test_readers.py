@@ -264,6 +264,14 @@ class TestSeveralImages:
         by_skopeo = [outcomes(archive, f"@{n}")[DOCKER_ARCHIVE] for n in range(3)]
         assert by_skopeo == [LOADS, REFUSES, LOADS]
 
+    def test_an_image_that_is_not_in_manifest_json_stops_nobody(self) -> None:
+        archive = self.archive(ITEM, ITEM, refs=("1", "2"))
+        first, second = archive.images
+        archive = evolve(archive, images=(evolve(first, item=None), second))
+
+        for reader in (PODMAN, DOCKER):
+            assert [outcomes(archive, f"@{n}")[reader] for n in range(2)] == [REFUSES, LOSES]
+
     def test_podman_reads_all_tags_first_and_containerd_all_names(self) -> None:
         archive = self.archive(ITEM, evolve(ITEM, tags=("App:1",)))
 
