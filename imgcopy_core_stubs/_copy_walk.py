@@ -76,6 +76,7 @@ def demands(options: CopyOptions) -> CopyDemands:
     return CopyDemands(
         preserve_digests=options.preserve_digests,
         indexes=options.instances is not Instances.SYSTEM,
+        index_only=options.instances is Instances.INDEX_ONLY,
     )
 
 

@@ -73,4 +73,6 @@ class CopyDemands:
     preserve_digests: bool = False
     """The manifest must be stored byte for byte, with the layers as the source has them."""
     indexes: bool = False
-    """An index must be stored with all that it names."""
+    """An index must be stored, with all that it names unless `index_only`."""
+    index_only: bool = False
+    """The index must be stored without what it names."""

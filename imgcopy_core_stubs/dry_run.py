@@ -22,7 +22,7 @@ from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
-from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS, is_pipe_or_device
+from imgcopy_core_stubs.standard_output import is_pipe_or_device, is_standard_stream
 from imgcopy_core_stubs.transport import ImageReference
 
 
@@ -147,11 +147,8 @@ def plan_copy(
 def refuse_what_cannot_be_tried(destination: ImageReference) -> None:
     """Raise `InvalidOption` for a destination that opening it would disturb."""
     path, text = destination.path, str(destination)
-    if path is None:
-        is_stream = text == "-" or text.startswith("-:")
-    else:
-        is_stream = path in STANDARD_OUTPUT_PATHS or is_pipe_or_device(path)
-    if is_stream:
+    is_special = path is not None and is_pipe_or_device(path)
+    if is_special or is_standard_stream(path, text):
         name = quote(f"{destination.scheme}:{text}")
         problem = f"{name} is standard output, a pipe or a device (name a file in its place)"
         raise InvalidOption("--dry-run", problem)

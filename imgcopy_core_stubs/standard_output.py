@@ -31,6 +31,16 @@ class _Reserved:
 _reserved: list[_Reserved] = []  # one at most
 
 
+def is_standard_stream(path: str | None, text: str) -> bool:
+    """Whether a reference means standard output, or as a source standard input.
+
+    Args:
+        path: Its path. None: `-` and `-:NAME` are standard streams.
+        text: The reference without its scheme.
+    """
+    return text.partition(":")[0] == "-" if path is None else path in STANDARD_OUTPUT_PATHS
+
+
 def is_pipe_or_device(path: str) -> bool:
     """Whether there is something at a path that is opened as it is: no file, and no directory."""
     try:

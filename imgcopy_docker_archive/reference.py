@@ -27,6 +27,7 @@ from imgcopy_core_stubs import (
     InvalidReference,
     SourceNotFound,
     StoredImages,
+    UnsupportedByDestination,
     options_or_default,
     quote,
 )
@@ -176,8 +177,12 @@ class DockerArchiveReference(ImageReference):
 
         Raises:
             InvalidOption: The options ask for the `docker` layout, which cannot do that.
+            UnsupportedByDestination: It is to hold an index alone.
         """
         options = options_or_default(DockerArchiveDestinationOptions, options)
+        if demands.index_only:
+            problem = "it cannot hold an index without its images (--all copies them too)"
+            raise UnsupportedByDestination(self.file, problem)
         if not (demands.preserve_digests or demands.indexes):
             return options
         if options.layout is Layout.DOCKER:

@@ -3,38 +3,12 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from imgcopy_core_stubs.atomic_file import AtomicFile
 from imgcopy_core_stubs.cli.output import write_data
-from imgcopy_core_stubs.errors import DestinationWriteFailed, InvalidOption
+from imgcopy_core_stubs.errors import DestinationWriteFailed
 from imgcopy_core_stubs.standard_output import STANDARD_OUTPUT_PATHS, is_pipe_or_device
-from imgcopy_core_stubs.transport import ImageReference
 from imgcopy_core_stubs.waiting import write_all
-
-_STANDARD_OUTPUT: Final = "-"
-
-
-def refuse_shared_output(path: str | None, destination: ImageReference) -> None:
-    """Refuse a digest file that is standard output if the image goes there, which it would spoil.
-
-    Args:
-        path: The digest file, if there is one.
-        destination: Where the image goes. What is written `-` or `-:NAME` and has no path is
-            standard output.
-
-    Raises:
-        InvalidOption: Both are standard output.
-    """
-    if path not in STANDARD_OUTPUT_PATHS:
-        return
-    if destination.path is None:
-        is_shared = str(destination).partition(":")[0] == _STANDARD_OUTPUT
-    else:
-        is_shared = destination.path in STANDARD_OUTPUT_PATHS
-    if is_shared:
-        problem = "the image goes to standard output, and nothing else may (name a file)"
-        raise InvalidOption(f"--digestfile {path}", problem)
 
 
 @contextlib.contextmanager

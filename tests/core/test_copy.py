@@ -322,7 +322,7 @@ class _Fitting(MemoryImage):
         (CopyOptions(instances=Instances.ALL), CopyDemands(preserve_digests=False, indexes=True)),
         (
             CopyOptions(instances=Instances.INDEX_ONLY, preserve_digests=True),
-            CopyDemands(preserve_digests=True, indexes=True),
+            CopyDemands(preserve_digests=True, indexes=True, index_only=True),
         ),
     ],
 )

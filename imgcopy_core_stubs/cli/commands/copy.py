@@ -1,7 +1,5 @@
 """`imgcopy copy`: what the program is for."""
 
-import os
-import stat
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +8,7 @@ from attrs import frozen
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs.cli.base_command import BaseCommand
-from imgcopy_core_stubs.cli.digest_file import digest_file, refuse_shared_output
+from imgcopy_core_stubs.cli.digest_file import digest_file
 from imgcopy_core_stubs.cli.global_options import global_options
 from imgcopy_core_stubs.cli.messages import say
 from imgcopy_core_stubs.cli.option_help import help_transport_option
@@ -18,6 +16,7 @@ from imgcopy_core_stubs.cli.parameters import key_value, layer_limit_option, sou
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.progress import ProgressStyle, progress_shown
 from imgcopy_core_stubs.cli.session import Direction, Session
+from imgcopy_core_stubs.cli.shared_files import refuse_same_file, refuse_shared_digest_file
 from imgcopy_core_stubs.cli.shorthands import (
     destination_shorthands,
     platform_shorthands,
@@ -25,7 +24,7 @@ from imgcopy_core_stubs.cli.shorthands import (
 )
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
-from imgcopy_core_stubs.errors import InvalidOption, SameFile
+from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.events import Observer
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.plugins import Plugin
@@ -151,10 +150,10 @@ def command(  # noqa: PLR0913  (an argument for each option)
     style = _progress_style(progress, quiet=quiet)
     session = Session.start()
     destination_reference = session.reference(destination)
-    refuse_shared_output(digestfile, destination_reference)
     references = [session.reference(source) for source in sources]
+    refuse_shared_digest_file(digestfile, destination_reference, references)
     for reference in references:
-        _refuse_same_file(reference, destination_reference)
+        refuse_same_file(reference, destination_reference)
     tmpdir_takers, destination_tmpdir = tmpdir_shorthands(
         session, references, destination_reference, tmpdir
     )
@@ -288,14 +287,3 @@ def _progress_style(progress: str | None, *, quiet: bool) -> ProgressStyle:
     if progress not in (None, ProgressStyle.NONE.value):
         raise InvalidOption("--quiet", f"cannot be combined with --progress {progress}")
     return ProgressStyle.NONE
-
-
-def _refuse_same_file(source: ImageReference, destination: ImageReference) -> None:
-    if source.path is None or destination.path is None:
-        return
-    try:
-        source_stat, destination_stat = os.stat(source.path), os.stat(destination.path)
-    except OSError:
-        return  # one of them is not there, which is for its transport to judge
-    if stat.S_ISREG(source_stat.st_mode) and os.path.samestat(source_stat, destination_stat):
-        raise SameFile(destination.path)

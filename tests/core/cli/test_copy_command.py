@@ -389,6 +389,36 @@ class TestTheSameFile:
             )
         assert out.read_bytes() == content
 
+    @pytest.mark.parametrize("is_source_open", [False, True])
+    def test_standard_streams_are_files_too(
+        self, copy: Copy, out: Path, is_source_open: bool
+    ) -> None:
+        copy()
+        content = out.read_bytes()
+        source = "-" if is_source_open else str(out)
+        with out.open("rb") as reading, out.open("ab") as appending:
+            result = run_process(
+                "copy",
+                f"docker-archive:{source}",
+                "docker-archive:-:b:1",
+                stdin=reading,
+                stdout=appending,
+            )
+
+        assert result.code == 2
+        assert "is both the source and the destination" in result.error
+        assert out.read_bytes() == content
+
+    def test_the_digest_goes_to_another_file(self, copy: Copy, layout: Layout, out: Path) -> None:
+        copy()
+        content = out.read_bytes()
+        for to in (f"docker-archive:{out}", f"docker-archive:{out.parent}/../out/{out.name}"):
+            result = copy("--overwrite", "--digestfile", out, to=to)
+            assert result.code == 2
+            assert "(name another file)" in result.error
+        assert copy("--digestfile", layout.path, to=f"dir:{out.parent}/new").code == 2
+        assert out.read_bytes() == content
+
     def test_another_image_of_the_same_layout_is_none(self, run: Runner, layout: Layout) -> None:
         result = run("copy", f"oci:{layout.path}:app", f"oci:{layout.path}:other")
 
