@@ -106,6 +106,9 @@ class Planner:
             what = f"layer {blob.digest} of {quote(self.source)}"
             is_layer = config is not None and media_types.is_layer(layer.media_type)
             accepted = self._accepted(layer, what, image.media_type, media_type, is_layer=is_layer)
+            if self.layer_limit is not None and accepted != {Compression.NONE}:
+                problem = f"{quote(self.destination)} takes layers as they come (leave it out)"
+                raise InvalidOption("--max-layer-size", problem)
             can_be_read = is_layer and not media_types.is_encrypted(layer.media_type)
             tasks.append(
                 LayerTask(

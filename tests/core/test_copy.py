@@ -294,6 +294,15 @@ def test_a_bomb_is_refused_over_the_limit_that_the_user_set() -> None:
     assert_nothing_is_stored(source, TooLarge, options=options)
 
 
+@pytest.mark.parametrize("capabilities", [LAYOUT, DIRECTORY])
+def test_a_limit_is_refused_where_layers_are_not_decompressed(
+    capabilities: DestinationCapabilities,
+) -> None:
+    options = CopyOptions(layer_limit=10_000_000)
+    error = assert_nothing_is_stored(source_of(BASE), InvalidOption, capabilities, options)
+    assert "takes layers as they come" in str(error)
+
+
 def test_a_media_type_that_lies_about_the_compression_is_of_no_account() -> None:
     source = source_of(TOP, layer_type=media_types.OCI_LAYER + "+zstd")
     destination = MemoryImage(capabilities=ARCHIVE)
