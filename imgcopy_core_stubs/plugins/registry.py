@@ -125,10 +125,15 @@ class TransportRegistry:
         scheme, colon, rest = text.partition(":")
         transport = self._find(text, scheme if colon else "")
         owner = self._third_party(scheme)
-        if owner is None:
-            return transport.parse_reference(rest)
-        with self.blaming(scheme, f"failed to parse {quote(rest)}"):
-            reference = check_reference(transport.parse_reference(rest), scheme)
+        try:
+            if owner is None:
+                return transport.parse_reference(rest)
+            with self.blaming(scheme, f"failed to parse {quote(rest)}"):
+                reference = check_reference(transport.parse_reference(rest), scheme)
+        except InvalidReference as error:
+            if rest:
+                raise
+            raise InvalidReference(text, error.problem) from None  # "" would not tell which one
         return guarded(reference, owner.label)
 
     def blaming(self, scheme: str, doing: str) -> AbstractContextManager[None]:

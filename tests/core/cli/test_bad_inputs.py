@@ -278,7 +278,9 @@ def test_two_images_and_no_choice(run: Runner, layout: Layout, tmp_path: Path) -
     ("reference", "part"),
     [
         ("", "it is empty"),
-        ("docker-archive:", "path"),
+        ("docker-archive:", '"docker-archive:": its path is empty'),
+        ("oci:", '"oci:": it is empty'),
+        ("dir:", '"dir:": it is empty'),
         ("nowhere:x", 'unknown transport "nowhere"; known transports: dir, docker-archive, oci'),
         ("docker-archive:out.tar:UPPER", "lower case"),
         ("docker-archive:out.tar:app:" + "t" * 129, "129 characters"),
