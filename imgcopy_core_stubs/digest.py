@@ -6,22 +6,12 @@ accepted here (CVE-2024-3727).
 
 import hashlib
 import re
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from attrs import frozen
 
 _HEX_LENGTH: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _PATTERN: Final = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]+)")
-
-
-class Hasher(Protocol):
-    """What `hashlib` objects do, as far as it is used here."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more bytes in."""
-
-    def hexdigest(self) -> str:
-        """Return the digest of all bytes so far, in lower-case hex."""
 
 
 @frozen(order=True)
@@ -54,10 +44,6 @@ class Digest:
     def of(cls, data: bytes, algorithm: str = "sha256") -> Self:
         """Return the digest of `data`."""
         return cls(algorithm, hashlib.new(algorithm, data).hexdigest())
-
-    def hasher(self) -> Hasher:
-        """Return a new, empty hash object of this digest's algorithm."""
-        return hashlib.new(self.algorithm)
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
