@@ -39,6 +39,11 @@ class ImageFiles:
     """The base layer first; plain or compressed."""
     _members: ArchiveMembers = field(eq=False, repr=False)
 
+    @property
+    def decompressed_sizes(self) -> dict[int, int]:
+        """Those of the archive's compressed layers that are known; a source adds what it learns."""
+        return self._members.decompressed_sizes
+
     def read_config(self) -> StoredConfig:
         """Read and verify the image's config.
 

@@ -25,6 +25,8 @@ class ArchiveMembers:
     Attributes:
         archive: The archive's plain bytes, to read the members from.
         configs: Reads those members that are configs of images.
+        decompressed_sizes: The sizes in bytes of compressed layers, by offset, as far as a source
+            had to learn them. Images share layers.
 
     Args:
         archive: The archive; whoever opened it closes it.
@@ -37,6 +39,7 @@ class ArchiveMembers:
     def __init__(self, archive: ArchiveFile) -> None:
         self.archive = archive
         self.configs = Configs(archive)
+        self.decompressed_sizes: dict[int, int] = {}
         self._members: dict[str, list[TarMember]] = {}
         for member in walk(archive):
             self._members.setdefault(member.name, []).append(member)

@@ -58,6 +58,7 @@ class DockerArchiveSource(ImageSource):
         config = files.read_config()
         self._config_digest = config.digest
         self._config = files.config
+        self._sizes = files.decompressed_sizes
         self._diff_ids = _diff_ids(archive, files, config)
         self._layers = _layers(archive, files, self._diff_ids)
         self._manifest: RawManifest | None = None
@@ -70,7 +71,8 @@ class DockerArchiveSource(ImageSource):
     def manifest(self, instance_digest: Digest | None = None) -> RawManifest:
         """Return a Docker schema 2 manifest of the image, with uncompressed layers.
 
-        The first call reads each compressed layer once, to learn its decompressed size.
+        The first call reads each compressed layer once, to learn its decompressed size; of several
+        images that are read through one open archive, those that come later need not.
 
         Raises:
             SourceNotFound: An instance is asked for; an archive holds no indexes.
@@ -107,8 +109,11 @@ class DockerArchiveSource(ImageSource):
         layer = self._layers[diff_id]
         if _compression(self._archive, layer) is Compression.NONE:
             return layer.size
-        with closing(self.blob(BlobInfo(diff_id))) as stream:
-            return sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK), b""))
+        if layer.offset not in self._sizes:
+            with closing(self.blob(BlobInfo(diff_id))) as stream:
+                size = sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK), b""))
+            self._sizes[layer.offset] = size
+        return self._sizes[layer.offset]
 
 
 def layer_stream(archive: ArchiveFile, layer: TarMember, what: str) -> ByteStream:

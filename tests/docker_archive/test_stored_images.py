@@ -9,6 +9,7 @@ import pytest
 
 from imgcopy_core_stubs import (
     AmbiguousImage,
+    ByteStream,
     DestinationExists,
     ImageReference,
     InvalidArchive,
@@ -17,6 +18,7 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive import DockerArchiveSourceOptions
 from imgcopy_docker_archive.config import Layout
+from imgcopy_docker_archive.reading._archive_file import ArchiveFile
 from imgcopy_docker_archive.reference import DockerArchiveReference
 
 from .archives import item, manifest_json, parts
@@ -257,3 +259,28 @@ def reads_of_everything(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
             for reference in images.references():
                 config_of(reference)
     return count
+
+
+def test_a_compressed_layer_that_images_share_is_measured_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = COMPRESSORS["gzip"](IMAGES[0].layers[1])
+    images = [make_image(IMAGES[0].layers[1], os=f"os{n}") for n in range(5)]
+    configs = b"".join(file(f"{image.config_hex}.json", image.config) for image in images)
+    items = [item(image, [f"app:{n}"], layers=["base"]) for n, image in enumerate(images)]
+    path = tmp_path / "a.tar"
+    path.write_bytes(tar(file("base", base), configs, manifest_json(*items)))
+    opened: list[object] = []
+    stream = ArchiveFile.stream
+
+    def counting(archive: ArchiveFile, offset: int, size: int) -> ByteStream:
+        opened.append(size)
+        return stream(archive, offset, size)
+
+    monkeypatch.setattr(ArchiveFile, "stream", counting)
+    with parse(str(path)).open_images() as stored:
+        for reference in stored.references():
+            with reference.open_source() as source:
+                (layer,) = json.loads(source.manifest().raw)["layers"]
+                assert layer["size"] == len(IMAGES[0].layers[1])
+    assert opened == [len(base)]
