@@ -1,4 +1,4 @@
-"""Copying several images to one place, where they appear together if the place can do that."""
+"""Copying several images to one place, where they appear together."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -25,7 +25,7 @@ def copy_images(
     """Copy images to one place, each under the names that it has at its own.
 
     They are copied one after the other. What the place has of one it need not be given for the
-    next. In an archive all of them appear together, or none; in a layout each one when it is done.
+    next. All of them appear together, or none.
 
     Args:
         sources: The images.

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Container
 from typing import Final
 
 from attrs import evolve
@@ -99,6 +100,13 @@ class Staging:
         with self._new_file() as file:
             file.write(raw)
             file.finish(name)
+
+    def drop_all_but(self, kept: Container[Digest]) -> None:
+        """Remove the blobs that are not among those."""
+        for digest in [digest for digest in self.blobs if digest not in kept]:
+            del self.blobs[digest]
+            with contextlib.suppress(OSError):  # the rest of the directory will go, too
+                os.unlink(self.path_of(digest))
 
     def remove(self) -> None:
         """Remove what is at the directory's path now, and give up the lock. May be called twice."""

@@ -1,6 +1,7 @@
 """Several images into one place, under the names that they have."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ import pytest
 
 from imgcopy_core_stubs import (
     BlobDone,
+    BlobInfo,
     BlobKind,
     CopySource,
+    DestinationStateError,
     DigestMismatch,
     DockerReference,
     Event,
+    ImageManifest,
     ImageReference,
     InvalidReference,
     LayerAction,
@@ -20,11 +24,12 @@ from imgcopy_core_stubs import (
     UsageError,
     copy_image,
     copy_images,
+    parse_manifest,
     plan_images,
 )
 from imgcopy_core_stubs.transports.dir import DirTransport
 from imgcopy_core_stubs.transports.oci import OciDestinationOptions, OciTransport
-from tests.core.transports.layouts import CONFIG, CONTAINERD_NAME, MANIFEST, Layout, named
+from tests.core.transports.layouts import CONFIG, CONTAINERD_NAME, MANIFEST, Layout, named, tree
 
 AS_IT_IS = OciDestinationOptions(layers=LayerCompression.KEEP)
 
@@ -162,20 +167,73 @@ def test_the_destination_must_not_name_an_image(source: Path, tmp_path: Path) ->
             copy_images([CopySource(oci(source), all_images=True)], oci(tmp_path / text))
 
 
-def test_what_is_complete_stays_in_a_layout(source: Path, tmp_path: Path) -> None:
-    """A layout shows each image when it is done; the one that fails leaves nothing."""
+def damage(source: Path, name: str) -> None:
+    """Damage the manifest of the image that has this name."""
     for entry in entries(source):
-        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == "v3":
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == name:
             blob = source / "blobs" / "sha256" / entry["digest"].removeprefix("sha256:")
             blob.write_bytes(blob.read_bytes().replace(b"2", b"3", 1))
+
+
+def test_images_of_a_layout_appear_together_or_not_at_all(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
+    wanted = [CopySource(oci(source), all_images=True)]
+    damage(source, "v3")
     with pytest.raises(DigestMismatch):
-        copy_images([CopySource(oci(source), all_images=True)], oci(target))
-    assert names(target) == [
-        "example.org/one:1",
-        "example.org/one:latest",
-        "docker.io/library/two:latest",
+        copy_images(wanted, oci(target))
+    assert not target.exists()
+
+    copy_image(oci(f"{source}:example.org/one:1"), oci(f"{target}:here"))
+    before = tree(target)
+    with pytest.raises(DigestMismatch):
+        copy_images(wanted, oci(target))
+    assert tree(target) == before
+
+
+def test_an_image_that_fails_leaves_nothing_beside_the_others(source: Path, tmp_path: Path) -> None:
+    """Who writes a collection may go on after a failure."""
+    target = tmp_path / "target"
+    with oci(target).open_collection(AS_IT_IS) as collection:
+        copy_image(oci(f"{source}:@0"), collection.place([DockerReference.parse("one:1")]))
+        with (
+            collection.place([]).open_destination() as destination,
+            oci(f"{source}:v3").open_source() as failing,
+        ):
+            manifest = parse_manifest(failing.manifest(), "x")
+            assert isinstance(manifest, ImageManifest)
+            config = BlobInfo.of(manifest.config)
+            with closing(failing.blob(config)) as stream:
+                destination.put_blob(stream, config, is_config=True)
+        collection.commit()
+        with pytest.raises(DestinationStateError):
+            collection.commit()
+    assert names(target) == ["docker.io/library/one:1"]
+    stored = {file.name for file in (target / "blobs" / "sha256").iterdir()}
+    assert len(stored) == 3  # the manifest, the config, the layer
+    assert manifest.config.digest.hex not in stored
+    assert sorted(path.name for path in target.iterdir() if not path.name.startswith(".")) == [
+        "blobs",
+        "index.json",
+        "oci-layout",
     ]
+
+
+def test_what_images_share_is_read_once(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "source")
+    base = layout.blob(b"base" * 1000)
+    layout.write_index(*(image_of(layout, base, layout.blob(b"%d" % n)) for n in range(5)))
+    target = tmp_path / "target"
+    events: list[Event] = []
+    copy_images(
+        [CopySource(oci(layout.path), all_images=True)],
+        oci(target),
+        destination_options=AS_IT_IS,
+        observers=lambda _: [events.append],
+    )
+    done = [event for event in events if isinstance(event, BlobDone)]
+    reused = [event.reused for event in done if str(event.digest) == base["digest"]]
+    assert reused == [False, True, True, True, True]
+    assert len(entries(target)) == 5
 
 
 def test_a_name_is_normalised(source: Path) -> None:

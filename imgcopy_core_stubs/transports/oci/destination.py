@@ -27,6 +27,7 @@ class OciDestination(NoSignatures, ImageDestination):
         path: The layout. It is made if it does not exist.
         names: The image's names there; without any it has none.
         options: How to write it.
+        shared: The layout, if it is open for several images: who opened it commits and closes it.
 
     Raises:
         InvalidDestination: There is something else at `path`, or a layout that is not valid.
@@ -41,13 +42,21 @@ class OciDestination(NoSignatures, ImageDestination):
         stores_indexes=True,
     )
 
-    def __init__(self, path: str, names: Sequence[str], options: OciDestinationOptions) -> None:
+    def __init__(
+        self,
+        path: str,
+        names: Sequence[str],
+        options: OciDestinationOptions,
+        shared: WritableLayout | None = None,
+    ) -> None:
         self._name = f"oci:{unparse(path, names[0] if names else None, None)}"
         self._names = tuple(names)
         self._lifetime = Lifetime(self._name)
         self._descriptor: Descriptor | None = None
         self.capabilities = evolve(self.capabilities, layer_compression=options.layers)
-        self._layout = WritableLayout(path, fsync=options.fsync)
+        self._is_shared = shared is not None
+        self._layout = shared or WritableLayout(path, fsync=options.fsync)
+        self._staged_before = frozenset(self._layout.staging.blobs)
 
     def __str__(self) -> str:
         return self._name
@@ -88,9 +97,15 @@ class OciDestination(NoSignatures, ImageDestination):
         self._lifetime.begin_commit(has_manifest=self._descriptor is not None)
         if self._descriptor is not None:
             self._layout.add_image(self._descriptor, self._names)
+            if not self._is_shared:
+                self._layout.commit()
             self._lifetime.committed = True
 
     def close(self) -> None:
         """Remove what was staged, and the directory if it was made in vain."""
-        if self._lifetime.close():
+        if not self._lifetime.close():
+            return
+        if not self._is_shared:
             self._layout.close(committed=self._lifetime.committed)
+        elif not self._lifetime.committed:
+            self._layout.staging.drop_all_but(self._staged_before)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidReference
@@ -17,11 +17,13 @@ from imgcopy_core_stubs.transport import (
     ImageSource,
     StoredImages,
 )
+from imgcopy_core_stubs.transports._lifetime import Lifetime
 from imgcopy_core_stubs.transports.oci.destination import OciDestination
 from imgcopy_core_stubs.transports.oci.layout import CONTAINERD_NAME, REF_NAME, choose
 from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
 from imgcopy_core_stubs.transports.oci.reference_text import unparse
 from imgcopy_core_stubs.transports.oci.source import OciSource
+from imgcopy_core_stubs.transports.oci.writable_layout import WritableLayout
 
 
 class LayoutImages(StoredImages):
@@ -57,26 +59,37 @@ class LayoutImages(StoredImages):
 
 
 class LayoutCollection(ImageCollection):
-    """Images on their way into a layout, each visible there when it is complete.
+    """Images on their way into a layout, in whose index they appear together.
 
     Args:
         path: The layout. It is made if it does not exist.
         options: How to write it.
+
+    Raises:
+        InvalidDestination: There is something else at `path`, or a layout that is not valid.
+        DestinationWriteFailed: It cannot be made, or is not writable.
     """
 
     def __init__(self, path: str, options: OciDestinationOptions) -> None:
         self._path = path
         self._options = options
+        self._lifetime = Lifetime(f"oci:{unparse(path, None, None)}")
+        self._layout = WritableLayout(path, fsync=options.fsync)
 
     def place(self, names: Sequence[DockerReference]) -> ImageReference:
         """Return the place of an image that has its full names in the layout's index."""
-        return _NewImage(self._path, tuple(map(str, names)), self._options)
+        return _NewImage(self._path, tuple(map(str, names)), self._options, self._layout)
 
     def commit(self) -> None:
-        """Do nothing: each image was committed by its own destination."""
+        """Add the images to the layout's index, and their blobs to the layout's."""
+        self._lifetime.begin_commit(has_manifest=True)
+        self._layout.commit()
+        self._lifetime.committed = True
 
     def close(self) -> None:
-        """Do nothing: each destination is closed by who opened it."""
+        """Remove what was staged, and the directory if it was made in vain."""
+        if self._lifetime.close():
+            self._layout.close(committed=self._lifetime.committed)
 
 
 def image_names(
@@ -120,6 +133,7 @@ class _NewImage(ImageReference):
     path: str
     image_names: tuple[str, ...]
     options: OciDestinationOptions
+    layout: WritableLayout = field(eq=False, repr=False)
 
     def __str__(self) -> str:
         return unparse(self.path, self.image_names[0] if self.image_names else None, None)
@@ -130,7 +144,7 @@ class _NewImage(ImageReference):
 
     def open_destination(self, options: object | None = None) -> ImageDestination:
         del options  # the collection has them
-        return OciDestination(self.path, self.image_names, self.options)
+        return OciDestination(self.path, self.image_names, self.options, self.layout)
 
 
 def _name(descriptor: Descriptor) -> DockerReference | None:

@@ -37,7 +37,7 @@ class WritableLayout:
 
     Attributes:
         path: The directory.
-        staging: Where blobs and manifests are put until the image is added.
+        staging: Where blobs and manifests are put until they are committed.
 
     Args:
         path: The directory. It is made if it does not exist; its parent must.
@@ -53,6 +53,7 @@ class WritableLayout:
         self.path = path
         self._fsync = fsync
         self._made = False  # whether the directory is new, and ours
+        self._images: list[tuple[Descriptor, Sequence[str]]] = []
         try:
             self.staging = self._prepare()
         except BaseException:
@@ -62,7 +63,7 @@ class WritableLayout:
     def stage_existing(self, digest: Digest, size: int | None) -> int | None:
         """Stage a blob that the layout has, after verifying it; return its size.
 
-        It is linked, so it stays whatever others do to the layout until this image is added. None:
+        It is linked, so it stays whatever others do to the layout until the commit. None:
         there is no such blob, or it is damaged, or cannot be linked.
         """
         link = os.path.join(self.staging.path, f"{os.urandom(6).hex()}.link")
@@ -80,13 +81,18 @@ class WritableLayout:
         return stream.bytes_read
 
     def add_image(self, descriptor: Descriptor, names: Sequence[str]) -> None:
-        """Move what was staged into the layout, and put the image into its index.
-
-        Other images stay, whoever added them and when. One that has the same name gives way.
+        """Have an image, whose parts are staged, put into the index by `commit`.
 
         Args:
             descriptor: The image's manifest or index.
             names: The image's names; without any it has none.
+        """
+        self._images.append((descriptor, names))
+
+    def commit(self) -> None:
+        """Move what was staged into the layout, and put the images into its index.
+
+        Other images stay, whoever added them and when. One that has the same name gives way.
 
         Raises:
             InvalidDestination: The layout has become invalid, or its index would exceed 4 MiB.
@@ -94,16 +100,15 @@ class WritableLayout:
         """
         with writing(self.path), locked(os.path.join(self.path, _LOCK)):
             document = self._read_index()
-            if not names:
-                document = with_image(document, descriptor, None)
-            for name in names:
-                document = with_image(document, descriptor, name)
+            for descriptor, names in self._images:
+                for name in names or (None,):
+                    document = with_image(document, descriptor, name)
             index = encode_json(document)
             if len(index) > DOCUMENT_LIMIT:
                 problem = f"its {INDEX} would exceed {DOCUMENT_LIMIT} bytes"
                 raise InvalidDestination(self.path, problem)
             self.staging.put_file(index, INDEX)
-            self._commit()
+            self._put_in_place()
             if self._fsync:
                 sync_directory(self.path)
                 if self._made:
@@ -149,7 +154,7 @@ class WritableLayout:
             # A process that is killed in a layout's first commit leaves all but the index.
             return read_index(self.path).document if INDEX in names else new_index()
 
-    def _commit(self) -> None:
+    def _put_in_place(self) -> None:
         """Move everything to its place, the index last, or nothing."""
         staged_index = os.path.join(self.staging.path, INDEX)
         index = os.path.join(self.path, INDEX)
