@@ -21,6 +21,7 @@ from imgcopy_core_stubs import (
     InvalidReference,
     LayerAction,
     LayerCompression,
+    SourceNotFound,
     UsageError,
     copy_image,
     copy_images,
@@ -159,6 +160,14 @@ def test_a_place_of_one_image_gives_it(source: Path, tmp_path: Path) -> None:
     copy_image(oci(f"{source}:v3"), directory)
     copy_images([CopySource(directory, all_images=True)], oci(tmp_path / "target"))
     assert names(tmp_path / "target") == [None]
+
+
+def test_a_layout_without_images_has_none_to_copy(source: Path, tmp_path: Path) -> None:
+    empty = Layout(tmp_path / "empty")
+    target = tmp_path / "target"
+    with pytest.raises(SourceNotFound, match="the layout holds no image"):
+        copy_images([CopySource(oci(empty.path), all_images=True)], oci(target))
+    assert not target.exists()
 
 
 def test_the_destination_must_not_name_an_image(source: Path, tmp_path: Path) -> None:

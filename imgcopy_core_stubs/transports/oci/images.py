@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.errors import InvalidReference
+from imgcopy_core_stubs.errors import InvalidReference, SourceNotFound
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import (
@@ -36,6 +36,7 @@ class LayoutImages(StoredImages):
     """
 
     def __init__(self, path: str, index: ImageIndex, only: Descriptor | None) -> None:
+        self._path = path
         names: dict[Digest, list[DockerReference]] = {}
         for descriptor in index.manifests:
             own = names.setdefault(descriptor.digest, [])
@@ -51,7 +52,13 @@ class LayoutImages(StoredImages):
                 self._images.append(_LayoutImage(path, position, descriptor, unique))
 
     def references(self) -> Sequence[ImageReference]:
-        """Return the images, in the order of the index."""
+        """Return the images, in the order of the index.
+
+        Raises:
+            SourceNotFound: There is none.
+        """
+        if not self._images:
+            raise SourceNotFound(self._path, "the layout holds no image")
         return self._images
 
     def close(self) -> None:
