@@ -119,7 +119,7 @@ class Walk(ABC, Generic[Stored]):
 
     def __init__(self, sides: Sides) -> None:
         self.sides = sides
-        self._taken: dict[tuple[Digest, int], Stored] = {}  # by digest and depth
+        self._taken: dict[tuple[Digest, int, str, int], Stored] = {}
 
     @abstractmethod
     def take_image(self, image: DecidedImage) -> Stored:
@@ -190,7 +190,7 @@ class Walk(ABC, Generic[Stored]):
 
     def _take_instance(self, descriptor: Descriptor, *, depth: int) -> Stored:
         """Take what an index names, once: indexes in indexes may name it very often."""
-        key = descriptor.digest, depth
+        key = descriptor.digest, descriptor.size, descriptor.media_type, depth
         if key not in self._taken:
             instance = read_instance(self.sides.source, descriptor, self.sides.source_name)
             if isinstance(instance, ImageIndex):

@@ -484,6 +484,16 @@ def test_what_indexes_name_again_and_again_is_copied_once() -> None:
     assert len(source.log) < 100
 
 
+def test_each_entry_of_an_index_is_held_against_its_manifest() -> None:
+    source = index_of("linux/amd64")
+    document = stored_manifest(source)
+    (first,) = document["manifests"]
+    document["manifests"] = [first, {**first, "size": first["size"] + 1}]
+    source.manifest = RawManifest(json.dumps(document).encode(), media_types.OCI_INDEX)
+    options = CopyOptions(instances=Instances.ALL)
+    assert_nothing_is_stored(source, SizeMismatch, DIRECTORY, options)
+
+
 def rewrite_index(source: MemoryImage, edit: Callable[[Json], Json], *, times: int = 1) -> None:
     """Let a source's index have its first entry, edited, some times over."""
     document = stored_manifest(source)
