@@ -22,6 +22,7 @@ from imgcopy_core_stubs import (
     is_pipe_or_device,
     open_standard_output,
     options_or_default,
+    quote,
 )
 from imgcopy_docker_archive._tag import parse_tag
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing, Layout
@@ -65,6 +66,8 @@ class DockerArchive(ImageCollection):
         self.path = path
         """The archive's place, as it was given."""
         self._platform = Platform.parse(options.platform) if options.platform else None
+        if path in STANDARD_OUTPUT or is_pipe_or_device(path):
+            _refuse_what_needs_a_file(path, options)
         with ExitStack() as stack:
             old = _open_old(path, options, stack) if options.existing is Existing.APPEND else None
             layout = _layout(path, options, old)
@@ -158,9 +161,6 @@ def _open_old(
         OldArchive,
     )
 
-    if path in STANDARD_OUTPUT or is_pipe_or_device(path):
-        raise InvalidDestination(path, "one cannot append to a pipe")
-
     def opened() -> OldArchive:
         return stack.enter_context(
             OldArchive(path, temporary_directory=options.temporary_directory)
@@ -172,6 +172,16 @@ def _open_old(
     with contextlib.suppress(FileNotFoundError):
         return opened()  # another one was first
     return None
+
+
+def _refuse_what_needs_a_file(path: str, options: DockerArchiveDestinationOptions) -> None:
+    where = f"{quote(path)} is standard output, a pipe or a device"
+    if options.existing is Existing.REPLACE:
+        raise InvalidOption("existing", f"{where}, where nothing is replaced")
+    if options.existing is Existing.APPEND:
+        raise InvalidOption("existing", f"{where}, where one cannot append")
+    if options.fsync:
+        raise InvalidOption("fsync", f"{where}, where nothing is flushed to a disk")
 
 
 def _layout(

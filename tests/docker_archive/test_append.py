@@ -400,11 +400,25 @@ def test_a_compressed_archive_stays_compressed(
     assert gzip.decompress(path.read_bytes()) == plain.read_bytes()
 
 
-def test_one_cannot_append_to_a_pipe(sources: list[ImageReference], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (appending(), "one cannot append"),
+        (DockerArchiveDestinationOptions(existing=Existing.REPLACE), "nothing is replaced"),
+        (DockerArchiveDestinationOptions(fsync=True), "nothing is flushed"),
+    ],
+)
+def test_what_a_pipe_cannot_do(
+    sources: list[ImageReference],
+    tmp_path: Path,
+    options: DockerArchiveDestinationOptions,
+    says: str,
+) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with pytest.raises(InvalidDestination, match="one cannot append to a pipe"):
-        copy_image(sources[0], target(fifo), destination_options=appending())
+    for path in (fifo, Path("-"), Path("/dev/stdout"), Path("/dev/null")):
+        with pytest.raises(InvalidOption, match=says):
+            copy_image(sources[0], target(path), destination_options=options)
 
 
 @pytest.mark.parametrize("before", ["an archive", "an empty file", "nothing"])
