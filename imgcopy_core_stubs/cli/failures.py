@@ -1,5 +1,6 @@
 """How a failure is told: one line on standard error, and the exit code of its family."""
 
+import errno
 import signal
 import traceback
 from typing import Final
@@ -32,6 +33,9 @@ def report(error: BaseException, *, debug: bool) -> int:
         complain(error)
         return error.exit_code
     problem = f"{type(error).__name__}: {quote(error)}"
+    if _is_exhausted(error):
+        complain(f"this process is allowed no more memory, threads or open files: {problem}")
+        return ImgcopyError.exit_code
     complain(f"this is a bug, please report it {_where()} (--debug shows the traceback): {problem}")
     return ImgcopyError.exit_code
 
@@ -47,6 +51,13 @@ def report_usage(error: click.ClickException | click.Abort) -> int:
     path = context.command_path if context is not None else "imgcopy"
     complain(f"{error.format_message().rstrip('.')} (see {quote(path + ' --help')})")
     return UsageError.exit_code
+
+
+def _is_exhausted(error: BaseException) -> bool:
+    """Whether an error is that the system gives no more of something."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    return isinstance(error, MemoryError) or "can't start new thread" in str(error)
 
 
 def _report_interruption(error: BaseException | None) -> int:
