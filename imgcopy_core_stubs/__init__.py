@@ -81,8 +81,9 @@ _CONTENTS: Final = {
         "Outcome",
         "Verdict",
     ),
+    "file_lock": ("locked", "open_locked"),
     "hookspecs": ("hookimpl",),
-    "instances": ("choose_instance",),
+    "instances": ("INDEX_DEPTH", "choose_instance"),
     "json_documents": (
         "DOCUMENT_LIMIT",
         "decode_json",
@@ -129,7 +130,7 @@ _CONTENTS: Final = {
 }
 _HOMES: Final = {name: module for module, names in _CONTENTS.items() for name in names}
 
-__all__ = sorted([*_HOMES, "media_types"])  # noqa: PLE0605  (a list, as it should be)
+__all__ = sorted([*_HOMES, "image_layout", "media_types"])  # noqa: PLE0605  (a list, as it should be)
 
 
 def __getattr__(name: str) -> object:

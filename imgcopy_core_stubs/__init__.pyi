@@ -1,4 +1,4 @@
-from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs import image_layout, media_types
 from imgcopy_core_stubs.atomic_file import AtomicFile
 from imgcopy_core_stubs.capabilities import (
     CopyDemands,
@@ -67,8 +67,9 @@ from imgcopy_core_stubs.events import (
     Observer,
 )
 from imgcopy_core_stubs.examination import Examination, Outcome, Verdict
+from imgcopy_core_stubs.file_lock import locked, open_locked
 from imgcopy_core_stubs.hookspecs import hookimpl
-from imgcopy_core_stubs.instances import choose_instance
+from imgcopy_core_stubs.instances import INDEX_DEPTH, choose_instance
 from imgcopy_core_stubs.json_documents import (
     DOCUMENT_LIMIT,
     decode_json,
@@ -121,6 +122,7 @@ __all__ = [
     "API_VERSION",
     "CHUNK",
     "DOCUMENT_LIMIT",
+    "INDEX_DEPTH",
     "STANDARD_OUTPUT_PATHS",
     "AmbiguousImage",
     "AtomicFile",
@@ -209,9 +211,12 @@ __all__ = [
     "encode_json",
     "flush_all",
     "hookimpl",
+    "image_layout",
     "is_pipe_or_device",
     "listing",
+    "locked",
     "media_types",
+    "open_locked",
     "open_standard_output",
     "options_or_default",
     "parse_config",

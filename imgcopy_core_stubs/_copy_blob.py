@@ -42,7 +42,7 @@ from imgcopy_core_stubs.quoting import listing
 from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 
-LayerKey: TypeAlias = tuple[Digest | None, Digest | None]
+LayerKey: TypeAlias = tuple[Digest, Digest | None]
 
 
 @frozen(kw_only=True)
@@ -68,7 +68,7 @@ class LayerTask:
     @property
     def key(self) -> LayerKey:
         """What makes two tasks of an image one and the same."""
-        return self.blob.digest, self.diff_id
+        return self.source_digest, self.diff_id
 
     @property
     def source_digest(self) -> Digest:

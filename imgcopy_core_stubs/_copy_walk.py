@@ -229,7 +229,7 @@ class Walk(ABC, Generic[Stored]):
         for layer, task in zip(image.layers, tasks, strict=True):
             if not planner.stays_out(layer) and task.key not in distinct:
                 is_repetition = task.diff_id is not None and task.diff_id in diff_ids
-                distinct[task.key] = evolve(task, is_repetition=is_repetition)
+                distinct[task.key] = evolve(task, is_repetition=True) if is_repetition else task
                 diff_ids.add(task.diff_id)
         return DecidedImage(
             manifest=image,

@@ -9,7 +9,12 @@ from imgcopy_core_stubs.copy_options import CopyOptions, CopySource
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.dry_run import CopyPlan, plan_copy, refuse_what_cannot_be_tried
 from imgcopy_core_stubs.events import Observer
-from imgcopy_core_stubs.transport import ImageReference, OnlyImage, StoredImages
+from imgcopy_core_stubs.transport import (
+    ImageCollection,
+    ImageReference,
+    OnlyImage,
+    StoredImages,
+)
 
 Result = TypeVar("Result")
 
@@ -39,20 +44,21 @@ def copy_images(
         SourceError: An image is missing, cannot be read, is invalid or does not verify.
         DestinationError: One cannot be stored.
     """
-    options = options or CopyOptions()
-    fitted = destination.fitted_options(destination_options, demands(options))
-    with destination.open_collection(fitted) as collection:
+    chosen = options or CopyOptions()
 
-        def copy(reference: ImageReference, source_options: object | None) -> CopyResult:
-            return copy_image(
-                reference,
-                collection.place(reference.names(source_options)),
-                options=options,
-                source_options=source_options,
-                observers=observers(reference) if observers else (),
-            )
+    def copy(
+        reference: ImageReference, place: ImageReference, source_options: object
+    ) -> CopyResult:
+        return copy_image(
+            reference,
+            place,
+            options=chosen,
+            source_options=source_options,
+            observers=observers(reference) if observers else (),
+        )
 
-        results = _for_each(sources, copy)
+    with _open_collection(destination, chosen, destination_options) as collection:
+        results = _for_each(sources, collection, copy)
         collection.commit()
     return results
 
@@ -81,31 +87,37 @@ def plan_images(
         DestinationError: One cannot be stored.
     """
     refuse_what_cannot_be_tried(destination)
-    options = options or CopyOptions()
-    fitted = destination.fitted_options(destination_options, demands(options))
+    chosen = options or CopyOptions()
     put: set[Digest] = set()
-    with destination.open_collection(fitted) as collection:
 
-        def plan(reference: ImageReference, source_options: object | None) -> CopyPlan:
-            return plan_copy(
-                reference,
-                collection.place(reference.names(source_options)),
-                options=options,
-                source_options=source_options,
-                put_before=put,
-            )
+    def plan(image: ImageReference, place: ImageReference, source_options: object) -> CopyPlan:
+        return plan_copy(
+            image, place, options=chosen, source_options=source_options, put_before=put
+        )
 
-        return _for_each(sources, plan)
+    with _open_collection(destination, chosen, destination_options) as collection:
+        return _for_each(sources, collection, plan)
+
+
+def _open_collection(
+    destination: ImageReference, options: CopyOptions, destination_options: object | None
+) -> ImageCollection:
+    fitted = destination.fitted_options(destination_options, demands(options))
+    return destination.open_collection(fitted)
 
 
 def _for_each(
-    sources: Iterable[CopySource], do: Callable[[ImageReference, object | None], Result]
+    sources: Iterable[CopySource],
+    collection: ImageCollection,
+    do: Callable[[ImageReference, ImageReference, object], Result],
 ) -> tuple[Result, ...]:
-    """Do something with each image, and the options to read it, while its place is open."""
+    """Do something with each image, the place that it goes to, and the options to read it."""
     results: list[Result] = []
     for source in sources:
         with _opened(source) as images:
-            results += [do(reference, source.options) for reference in images.references()]
+            for reference in images.references():
+                place = collection.place(reference.names(source.options))
+                results.append(do(reference, place, source.options))
     return tuple(results)
 
 

@@ -145,7 +145,7 @@ def plan_copy(
 
 
 def refuse_what_cannot_be_tried(destination: ImageReference) -> None:
-    """Raise `InvalidOption` for a destination that opening it would disturb."""
+    """Raise `InvalidOption` for a destination that opening would disturb."""
     path, text = destination.path, str(destination)
     is_special = path is not None and is_pipe_or_device(path)
     if is_special or is_standard_stream(path, text):

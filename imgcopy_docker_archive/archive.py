@@ -66,12 +66,18 @@ class DockerArchive(ImageCollection):
         self.path = path
         """The archive's place, as it was given."""
         self._platform = Platform.parse(options.platform) if options.platform else None
-        if path in STANDARD_OUTPUT or is_pipe_or_device(path):
+        is_stream = path in STANDARD_OUTPUT or is_pipe_or_device(path)
+        if is_stream:
             _refuse_what_needs_a_file(path, options)
         with ExitStack() as stack:
             old = _open_old(path, options, stack) if options.existing is Existing.APPEND else None
             layout = _layout(path, options, old)
-            file = _open_output(path, options, replace=old is not None)
+            replace = old is not None or options.existing is Existing.REPLACE
+            file: DestinationFile = (
+                _open_stream(path)
+                if is_stream
+                else AtomicFile(path, replace=replace, fsync=options.fsync)
+            )
             stack.callback(file.discard)
             self._output = compressed_output(file, path, options.compression)
             stack.callback(self._output.discard)
@@ -157,8 +163,8 @@ def _open_old(
     Either way nobody else can append there until `stack` is closed.
     """
     from imgcopy_docker_archive.writing._old_archive import (  # noqa: PLC0415  (only to append)
-        FirstLock,
         OldArchive,
+        first_lock,
     )
 
     def opened() -> OldArchive:
@@ -168,7 +174,7 @@ def _open_old(
 
     with contextlib.suppress(FileNotFoundError):
         return opened()
-    stack.enter_context(FirstLock(path))
+    stack.enter_context(first_lock(path))
     with contextlib.suppress(FileNotFoundError):
         return opened()  # another one was first
     return None
@@ -265,19 +271,13 @@ class _OpenFile:
             self.file.close()
 
 
-def _open_output(
-    path: str, options: DockerArchiveDestinationOptions, *, replace: bool
-) -> DestinationFile:
+def _open_stream(path: str) -> _OpenFile:
     if path in STANDARD_OUTPUT:
         return _OpenFile(path, _standard_output(path))
-    if is_pipe_or_device(path):
-        try:
-            return _OpenFile(path, open(path, "wb", buffering=0))
-        except OSError as error:
-            raise DestinationWriteFailed(path, error) from error
-    return AtomicFile(
-        path, replace=replace or options.existing is Existing.REPLACE, fsync=options.fsync
-    )
+    try:
+        return _OpenFile(path, open(path, "wb", buffering=0))
+    except OSError as error:
+        raise DestinationWriteFailed(path, error) from error
 
 
 def _standard_output(path: str) -> BinaryIO:

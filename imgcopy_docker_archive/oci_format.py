@@ -1,37 +1,23 @@
-"""What is in an archive of the `oci` layout: names, and the bytes of its JSON documents.
+"""What is in an archive of the `oci` layout beyond an OCI image layout: who is called how there.
 
 Such an archive is an OCI image layout in a tar file, and a docker archive at the same time: its
 `manifest.json` names the same blobs. Pure functions; nothing here touches a file.
-
-Sources: OCI image-spec `image-layout.md`, `annotations.md`; containerd's `images/archive`, for the
-annotation with the full name.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from imgcopy_core_stubs import (
-    Digest,
     DockerReference,
     JsonObject,
     JsonValue,
     encode_json,
+    image_layout,
     media_types,
 )
 from imgcopy_docker_archive._tag import tag_or_none
 
-MARKER: Final = "oci-layout"
-MARKER_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
-INDEX: Final = "index.json"
 BLOBS: Final = "blobs/sha256/"
-
-FULL_NAME: Final = "io.containerd.image.name"
-REF_NAME: Final = "org.opencontainers.image.ref.name"
-
-
-def blob_path(digest: Digest) -> str:
-    """Return the member name of a blob."""
-    return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
 def name(entry: JsonObject) -> DockerReference | None:
@@ -52,10 +38,10 @@ def name_text(annotations: Mapping[str, JsonValue]) -> str:
     Args:
         annotations: The descriptor's.
     """
-    text = annotations.get(FULL_NAME)
+    text = annotations.get(image_layout.FULL_NAME)
     if isinstance(text, str) and text:
         return text
-    text = annotations.get(REF_NAME)
+    text = annotations.get(image_layout.REF_NAME)
     return text if isinstance(text, str) and (":" in text or "/" in text) else ""
 
 

@@ -3,14 +3,20 @@
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from attrs import frozen
 
-from imgcopy_core_stubs import Descriptor, Digest, ImageIndex, SourceError, parse_manifest
+from imgcopy_core_stubs import (
+    INDEX_DEPTH,
+    Descriptor,
+    Digest,
+    ImageIndex,
+    SourceError,
+    parse_manifest,
+)
+from imgcopy_core_stubs.image_layout import INDEX
 from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.format import MANIFEST, ManifestItem
-from imgcopy_docker_archive.oci_format import INDEX
 from imgcopy_docker_archive.reading._docker_images import manifest_items
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._oci_images import (
@@ -19,9 +25,6 @@ from imgcopy_docker_archive.reading._oci_images import (
     read_index,
     read_manifest,
 )
-
-_INDEX_DEPTH: Final = 4
-"""How many indexes may be one below the other; what is below is not looked for."""
 
 
 @frozen
@@ -65,10 +68,10 @@ class ArchiveContents:
         self._configs: dict[Digest, frozenset[int]] = {}
         is_oci = layout is Layout.OCI
         if MANIFEST in members:
-            with self._noting():
+            with noting(self._note):
                 self.items = manifest_items(members)
         if INDEX in members:
-            with self._noting() if is_oci else contextlib.suppress(SourceError):
+            with noting(self._note) if is_oci else contextlib.suppress(SourceError):
                 self.descriptors = read_index(members).manifests
         self._same: defaultdict[Digest, list[Descriptor]] = defaultdict(list)
         for descriptor in self.descriptors or ():
@@ -76,7 +79,7 @@ class ArchiveContents:
         self._by_config = self._descriptors_by_config()
         self.images = self._images_of_items()
         if is_oci:
-            with self._noting():
+            with noting(self._note):
                 self.images = self._images_of_index()
 
     def descriptors_of(self, item: ManifestItem) -> Sequence[Descriptor]:
@@ -133,7 +136,8 @@ class ArchiveContents:
     def _configs_below(self, descriptor: Descriptor, depth: int = 0) -> frozenset[int]:
         """Find the places of the configs that a descriptor leads to.
 
-        What cannot be read is left out: whoever validates the image will say what is wrong with it.
+        What cannot be read or is nested too deeply is left out: whoever validates the image will
+        say what is wrong with it.
         """
         digest = descriptor.digest
         if digest not in self._configs:
@@ -145,17 +149,19 @@ class ArchiveContents:
                     self.blobs.update(blob.digest for blob in (parsed.config, *parsed.layers))
                     config = blob_member(self._members, parsed.config.digest)
                     self._configs[digest] = frozenset((config.offset,))
-                elif depth < _INDEX_DEPTH:
+                elif depth < INDEX_DEPTH:
                     below = (self._configs_below(each, depth + 1) for each in parsed.manifests)
                     self._configs[digest] = frozenset().union(*below)
         return self._configs[digest]
 
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except SourceError as error:
-            self._note(error)
+
+@contextlib.contextmanager
+def noting(note: Callable[[SourceError], object]) -> Iterator[None]:
+    """Have an error noted instead of raised."""
+    try:
+        yield
+    except SourceError as error:
+        note(error)
 
 
 def _name(tags: Sequence[str], number: int) -> str:

@@ -7,7 +7,6 @@ what is in front of the damage is examined as far as it goes.
 
 import contextlib
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from imgcopy_core_stubs import (
@@ -24,13 +23,14 @@ from imgcopy_core_stubs import (
     VerifyingStream,
     quote,
 )
+from imgcopy_core_stubs.image_layout import INDEX, MARKER
 from imgcopy_docker_archive._tag import parse_tag, tag_or_none
 from imgcopy_docker_archive.config import Layout
-from imgcopy_docker_archive.examining._contents import ArchiveContents, ListedImage
+from imgcopy_docker_archive.examining._contents import ArchiveContents, ListedImage, noting
 from imgcopy_docker_archive.examining._fact_finding import archive_facts
 from imgcopy_docker_archive.examining._readers import CONTAINERD_MANIFEST_LIMIT, verdicts
 from imgcopy_docker_archive.format import BLOCK, MANIFEST, REPOSITORIES, ManifestItem
-from imgcopy_docker_archive.oci_format import BLOBS, INDEX, MARKER
+from imgcopy_docker_archive.oci_format import BLOBS
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._tar_walk import LINKS, MemberKind, TarMember, walk
@@ -158,13 +158,13 @@ class _Examiner:
 
     def _check_items(self) -> None:
         for number, item in enumerate(self.contents.items):
-            with self._noting():
+            with noting(self._note):
                 self.members.file(item.config, named_by=MANIFEST, limit=DOCUMENT_LIMIT)
                 if self._is_unlisted(item):
                     problem = f"{MANIFEST} lists an image with this config, {INDEX} does not"
                     self._note(self._problem(self.members.named(item.config)[0], problem))
             for layer in item.layers:
-                with self._noting():
+                with noting(self._note):
                     self.members.file(layer, named_by=MANIFEST)
             for position, tag in enumerate(item.repo_tags):
                 try:
@@ -189,7 +189,7 @@ class _Examiner:
                 continue
             with contextlib.suppress(InvalidArchive):  # of links and duplicates, which were checked
                 file = self.members.file(name)
-                with self._noting():
+                with noting(self._note):
                     if file.offset not in digests:
                         digests[file.offset] = self._digest(file)
                     if digests[file.offset].hex != match[1]:
@@ -218,13 +218,6 @@ class _Examiner:
         """Whether a problem is that something is missing, of which nobody can tell."""
         is_missing = isinstance(problem, InvalidArchive) and problem.problem.endswith(_MISSING)
         return self.damage is not None and is_missing
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except SourceError as error:
-            self._note(error)
 
 
 def _has_tag(image: ListedImage, tag: DockerReference) -> bool:

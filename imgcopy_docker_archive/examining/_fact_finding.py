@@ -11,6 +11,7 @@ from imgcopy_core_stubs import (
     decode_json,
     sniff,
 )
+from imgcopy_core_stubs.image_layout import FULL_NAME, MARKER, REF_NAME
 from imgcopy_docker_archive.examining._archive_facts import (
     ArchiveFacts,
     Entry,
@@ -20,7 +21,6 @@ from imgcopy_docker_archive.examining._archive_facts import (
 )
 from imgcopy_docker_archive.examining._contents import ArchiveContents, ListedImage
 from imgcopy_docker_archive.format import BLOCK, MANIFEST, ManifestItem
-from imgcopy_docker_archive.oci_format import FULL_NAME, MARKER, REF_NAME
 from imgcopy_docker_archive.reading._members import ArchiveMembers, leads_out
 from imgcopy_docker_archive.reading._tar_walk import LINKS, MemberKind, TarMember, clean_name
 

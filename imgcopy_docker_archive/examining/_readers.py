@@ -15,6 +15,7 @@ from imgcopy_core_stubs import (
     Verdict,
     quote,
 )
+from imgcopy_core_stubs.image_layout import INDEX, MARKER
 from imgcopy_docker_archive.examining._archive_facts import (
     ArchiveFacts,
     Entry,
@@ -23,7 +24,6 @@ from imgcopy_docker_archive.examining._archive_facts import (
     parsed_tag,
 )
 from imgcopy_docker_archive.format import MANIFEST, MANIFEST_LIMIT
-from imgcopy_docker_archive.oci_format import INDEX, MARKER
 from imgcopy_docker_archive.reading._tar_walk import MemberKind
 
 CONTAINERD_MANIFEST_LIMIT: Final = 20 * 1024 * 1024

@@ -18,8 +18,8 @@ from imgcopy_core_stubs import (
     quote,
     structure,
 )
+from imgcopy_core_stubs.image_layout import MARKER
 from imgcopy_docker_archive.format import MANIFEST, MANIFEST_LIMIT, ManifestItem
-from imgcopy_docker_archive.oci_format import MARKER
 from imgcopy_docker_archive.reading._configs import StoredConfig
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._tar_walk import TarMember

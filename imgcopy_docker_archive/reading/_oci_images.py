@@ -4,7 +4,6 @@ Sources: OCI image-spec `image-layout.md`; containerd's `images/archive`, for fu
 """
 
 import contextlib
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,19 +23,17 @@ from imgcopy_core_stubs import (
     SourceError,
     SourceNotFound,
     TooLarge,
-    UnsupportedImage,
-    decode_json,
     media_types,
     parse_manifest,
     quote,
 )
+from imgcopy_core_stubs.image_layout import INDEX, MARKER, blob_path, check_marker
 from imgcopy_docker_archive.format import MANIFEST
-from imgcopy_docker_archive.oci_format import INDEX, MARKER, blob_path, name_text
+from imgcopy_docker_archive.oci_format import name_text
 from imgcopy_docker_archive.reading._docker_images import manifest_items
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._tar_walk import TarMember, clean_name
 
-_COMPATIBLE_VERSION: Final = re.compile(r"1\.[0-9]+\.[0-9]+")
 _NAMING_LIMIT: Final = DOCUMENT_LIMIT
 """Most bytes of manifests that are read only to find the names of images."""
 
@@ -150,14 +147,7 @@ def _check_marker(members: ArchiveMembers) -> None:
     name = members.archive.name
     if MARKER not in members:
         raise InvalidArchive(name, MARKER, None, "it is no OCI archive: it has no oci-layout")
-    what = f"{MARKER} of {quote(name)}"
-    raw = members.document(MARKER, limit=DOCUMENT_LIMIT)
-    version = decode_json(raw, what).get("imageLayoutVersion")
-    if not isinstance(version, str):
-        raise InvalidDocument(what, "$.imageLayoutVersion", "must be a string such as 1.0.0")
-    if not _COMPATIBLE_VERSION.fullmatch(version):
-        problem = f"its version is {quote(version)}, only 1.0.0 and later versions 1 are known"
-        raise UnsupportedImage(f"the image layout {quote(name)}", problem)
+    check_marker(members.document(MARKER, limit=DOCUMENT_LIMIT), name)
 
 
 def _names_in_manifest_json(

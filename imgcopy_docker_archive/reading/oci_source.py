@@ -18,7 +18,7 @@ from imgcopy_core_stubs import (
     parse_manifest,
     quote,
 )
-from imgcopy_docker_archive.oci_format import blob_path
+from imgcopy_core_stubs.image_layout import blob_path
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._oci_images import (
     add_descriptors,

@@ -18,10 +18,10 @@ from imgcopy_core_stubs import (
     UnsupportedImage,
     quote,
 )
+from imgcopy_core_stubs.image_layout import MARKER
 from imgcopy_docker_archive._tag import tag_or_none
 from imgcopy_docker_archive.config import DockerArchiveSourceOptions, Layout
 from imgcopy_docker_archive.format import MANIFEST, REPOSITORIES, ManifestItem
-from imgcopy_docker_archive.oci_format import MARKER
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archive
 from imgcopy_docker_archive.reading._docker_images import manifest_items
 from imgcopy_docker_archive.reading._legacy_images import LegacyArchive, LegacyImage

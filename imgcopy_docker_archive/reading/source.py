@@ -1,11 +1,11 @@
 """`ImageSource` over an archive of the `docker` layout.
 
-Such an archive has no manifest that carries a digest. It gets the Docker schema 2 manifest that
-containers/image makes too: the layers are named by their diff IDs, which the config has, and are
-given decompressed.
+Such an archive has no manifest that carries a digest. Its images get the Docker schema 2 manifests
+that containers/image makes too: the layers are named by their diff IDs, and are given decompressed.
 """
 
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Final
 
@@ -37,8 +37,76 @@ from imgcopy_docker_archive.reading._tar_walk import TarMember
 _CAPABILITIES: Final = SourceCapabilities(parallel_blobs=True)
 
 
-class DockerArchiveSource(ImageSource):
+class MadeManifestSource(ImageSource):
+    """An image of an archive that has no manifest for it, so one is made.
+
+    A subclass finds the config and the layers.
+
+    Args:
+        archive: The archive's plain bytes.
+        owned: Whether the archive is closed with this source.
+    """
+
+    config_digest: Digest
+    layers: Mapping[Digest, TarMember]
+    """The layers' files, plain or compressed, by diff ID."""
+
+    def __init__(self, archive: ArchiveFile, *, owned: bool) -> None:
+        self._archive = archive
+        self._owned = owned
+        self._manifest: RawManifest | None = None
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """Blobs may be read from several threads at a time."""
+        return _CAPABILITIES
+
+    def manifest(self, instance_digest: Digest | None = None) -> RawManifest:
+        """Return a Docker schema 2 manifest of the image, with uncompressed layers.
+
+        The first call may read each compressed layer once, to learn its decompressed size.
+
+        Raises:
+            SourceNotFound: An instance is asked for; an archive holds no indexes.
+            CorruptBlob: A compressed layer is damaged.
+            SourceReadFailed: The operating system reported an error.
+        """
+        if instance_digest is not None:
+            raise SourceNotFound(self._archive.name, f"it has no manifest {instance_digest}")
+        if self._manifest is None:
+            self._manifest = self._made_manifest()
+        return self._manifest
+
+    def blob(self, info: BlobInfo) -> ByteStream:
+        """Open the config, or the decompressed bytes of a layer; the caller closes the stream.
+
+        Raises:
+            SourceNotFound: The image has no blob with this digest.
+        """
+        if info.digest == self.config_digest:
+            return self._config_stream()
+        layer = self.layers.get(info.digest) if info.digest is not None else None
+        if layer is None:
+            raise SourceNotFound(self._archive.name, f"the image has no blob {info.digest}")
+        return layer_stream(self._archive, layer, f"layer {info.digest}")
+
+    def close(self) -> None:
+        """Close the archive, if it is this source's own. May be called twice."""
+        if self._owned:
+            self._archive.close()
+
+    @abstractmethod
+    def _made_manifest(self) -> RawManifest: ...
+
+    @abstractmethod
+    def _config_stream(self) -> ByteStream: ...
+
+
+class DockerArchiveSource(MadeManifestSource):
     """One image of an archive, as `manifest.json` lists it.
+
+    Of several images that are read through one open archive, the compressed layers that they share
+    are read for the first one's manifest only.
 
     Args:
         archive: The archive's plain bytes.
@@ -53,60 +121,24 @@ class DockerArchiveSource(ImageSource):
     """
 
     def __init__(self, archive: ArchiveFile, files: ImageFiles, *, owned: bool = True) -> None:
-        self._archive = archive
-        self._owned = owned
+        super().__init__(archive, owned=owned)
         config = files.read_config()
-        self._config_digest = config.digest
+        self.config_digest = config.digest
         self._config = files.config
         self._sizes = files.decompressed_sizes
         self._diff_ids = _diff_ids(archive, files, config)
-        self._layers = _layers(archive, files, self._diff_ids)
-        self._manifest: RawManifest | None = None
+        self.layers = _layers(archive, files, self._diff_ids)
 
-    @property
-    def capabilities(self) -> SourceCapabilities:
-        """Blobs may be read from several threads at a time."""
-        return _CAPABILITIES
+    def _made_manifest(self) -> RawManifest:
+        sizes = {diff_id: self._decompressed_size(diff_id) for diff_id in self.layers}
+        layers = [(diff_id, sizes[diff_id]) for diff_id in self._diff_ids]
+        return docker_manifest(self.config_digest, self._config.size, layers)
 
-    def manifest(self, instance_digest: Digest | None = None) -> RawManifest:
-        """Return a Docker schema 2 manifest of the image, with uncompressed layers.
-
-        The first call reads each compressed layer once, to learn its decompressed size; of several
-        images that are read through one open archive, those that come later need not.
-
-        Raises:
-            SourceNotFound: An instance is asked for; an archive holds no indexes.
-            CorruptBlob: A compressed layer is damaged.
-            SourceReadFailed: The operating system reported an error.
-        """
-        if instance_digest is not None:
-            raise SourceNotFound(self._archive.name, f"it has no manifest {instance_digest}")
-        if self._manifest is None:
-            sizes = {diff_id: self._decompressed_size(diff_id) for diff_id in self._layers}
-            layers = [(diff_id, sizes[diff_id]) for diff_id in self._diff_ids]
-            self._manifest = docker_manifest(self._config_digest, self._config.size, layers)
-        return self._manifest
-
-    def blob(self, info: BlobInfo) -> ByteStream:
-        """Open the config, or the decompressed bytes of a layer; the caller closes the stream.
-
-        Raises:
-            SourceNotFound: The image has no blob with this digest.
-        """
-        if info.digest == self._config_digest:
-            return self._archive.stream(self._config.offset, self._config.size)
-        layer = self._layers.get(info.digest) if info.digest is not None else None
-        if layer is None:
-            raise SourceNotFound(self._archive.name, f"the image has no blob {info.digest}")
-        return layer_stream(self._archive, layer, f"layer {info.digest}")
-
-    def close(self) -> None:
-        """Close the archive, if it is this source's own. May be called twice."""
-        if self._owned:
-            self._archive.close()
+    def _config_stream(self) -> ByteStream:
+        return self._archive.stream(self._config.offset, self._config.size)
 
     def _decompressed_size(self, diff_id: Digest) -> int:
-        layer = self._layers[diff_id]
+        layer = self.layers[diff_id]
         if _compression(self._archive, layer) is Compression.NONE:
             return layer.size
         if layer.offset not in self._sizes:

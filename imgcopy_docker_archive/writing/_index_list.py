@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 
 from imgcopy_core_stubs import Descriptor, DockerReference, JsonObject
-from imgcopy_docker_archive.oci_format import FULL_NAME, REF_NAME, index_document, name
+from imgcopy_core_stubs.image_layout import FULL_NAME, REF_NAME
+from imgcopy_docker_archive.oci_format import index_document, name
 
 
 class IndexList:

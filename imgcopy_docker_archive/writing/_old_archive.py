@@ -6,7 +6,6 @@ an archive says of its blobs, by their names and sizes, is believed; `imgcopy va
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -28,7 +27,10 @@ from imgcopy_core_stubs import (
     JsonObject,
     SourceError,
     decode_json,
+    locked,
+    open_locked,
 )
+from imgcopy_core_stubs.image_layout import INDEX, MARKER
 from imgcopy_docker_archive._tag import tag_or_none
 from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.format import (
@@ -38,7 +40,7 @@ from imgcopy_docker_archive.format import (
     ManifestItem,
     layer_path,
 )
-from imgcopy_docker_archive.oci_format import BLOBS, INDEX, MARKER
+from imgcopy_docker_archive.oci_format import BLOBS
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archive
 from imgcopy_docker_archive.reading._docker_images import image_files, manifest_items
 from imgcopy_docker_archive.reading._members import ArchiveMembers
@@ -86,7 +88,12 @@ class OldArchive(Closing):
 
     def __init__(self, path: str, *, temporary_directory: str | None) -> None:
         with ExitStack() as stack:
-            descriptor = _locked(path)
+            try:
+                descriptor = open_locked(path, os.O_RDONLY)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise DestinationWriteFailed(path, error) from error
             stack.callback(os.close, descriptor)
             if os.fstat(descriptor).st_size == 0:
                 raise FileNotFoundError(path)
@@ -103,60 +110,23 @@ class OldArchive(Closing):
         self._open.close()
 
 
-class FirstLock(Closing):
-    """Held by whoever appends to an archive that does not exist yet: others wait for it to come.
+@contextlib.contextmanager
+def first_lock(path: str) -> Iterator[None]:
+    """Let others who append wait for an archive that does not exist yet to come.
 
-    It is a hidden file beside the archive's place, which is gone when the lock is.
-
-    Args:
-        path: The archive's place.
+    The lock is a hidden file beside the archive's place.
 
     Raises:
         DestinationWriteFailed: The file cannot be made or locked.
     """
-
-    def __init__(self, path: str) -> None:
-        directory, name = os.path.split(path)
-        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]  # a name may be at its limit
-        self._path = os.path.join(directory, f".imgcopy-{digest}.lock")
+    directory, name = os.path.split(path)
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]  # a name may be at its limit
+    with ExitStack() as stack:
         try:
-            self._descriptor: int | None = _locked(self._path, os.O_RDWR | os.O_CREAT)
-        except FileNotFoundError as error:  # the directory
+            stack.enter_context(locked(os.path.join(directory, f".imgcopy-{digest}.lock")))
+        except OSError as error:
             raise DestinationWriteFailed(path, error) from error
-
-    def close(self) -> None:
-        """Give up the lock. May be called twice."""
-        if self._descriptor is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-def _locked(path: str, flags: int = os.O_RDONLY) -> int:
-    """Open and lock a file, and make sure that it is still the one at its path."""
-    try:
-        while True:
-            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if _is_at(path, descriptor):
-                    return descriptor
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)  # whoever had the lock has put another file in its place, or none
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise DestinationWriteFailed(path, error) from error
-
-
-def _is_at(path: str, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
+        yield
 
 
 def _contents(file: ArchiveFile) -> Contents:

@@ -11,7 +11,7 @@ from imgcopy_core_stubs import (
     DockerReference,
     ImageManifest,
 )
-from imgcopy_docker_archive import oci_format as layout
+from imgcopy_core_stubs import image_layout as layout
 from imgcopy_docker_archive.writing._index_list import IndexList
 from imgcopy_docker_archive.writing._layout_writer import LayoutWriter
 

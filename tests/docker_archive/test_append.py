@@ -454,8 +454,8 @@ def test_who_waits_can_be_interrupted(sources: list[ImageReference], tmp_path: P
     path = tmp_path / "a.tar"
     copy_image(sources[3], target(path))
     program = (
-        "import sys; from imgcopy_docker_archive.writing._old_archive import _locked;"
-        "print('waiting', flush=True); _locked(sys.argv[1])"
+        "import os, sys; from imgcopy_core_stubs import open_locked;"
+        "print('waiting', flush=True); open_locked(sys.argv[1], os.O_RDONLY)"
     )
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

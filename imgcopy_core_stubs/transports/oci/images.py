@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidReference, SourceNotFound
+from imgcopy_core_stubs.image_layout import FULL_NAME, REF_NAME
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import (
@@ -19,7 +20,7 @@ from imgcopy_core_stubs.transport import (
 )
 from imgcopy_core_stubs.transports._lifetime import Lifetime
 from imgcopy_core_stubs.transports.oci.destination import OciDestination
-from imgcopy_core_stubs.transports.oci.layout import CONTAINERD_NAME, REF_NAME, choose
+from imgcopy_core_stubs.transports.oci.layout import choose
 from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
 from imgcopy_core_stubs.transports.oci.reference_text import unparse
 from imgcopy_core_stubs.transports.oci.source import OciSource
@@ -156,7 +157,7 @@ class _NewImage(ImageReference):
 
 def _name(descriptor: Descriptor) -> DockerReference | None:
     """Return the full name that a descriptor gives its image; a bare tag is none."""
-    for key in (CONTAINERD_NAME, REF_NAME):
+    for key in (FULL_NAME, REF_NAME):
         text = descriptor.annotations.get(key, "")
         if "/" in text or ":" in text:
             with suppress(InvalidReference):

@@ -1,9 +1,9 @@
 """Putting an image into a layout's index, with everything else in it left as it is."""
 
 from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs.image_layout import REF_NAME
 from imgcopy_core_stubs.json_values import JsonObject, JsonValue
 from imgcopy_core_stubs.manifest import Descriptor
-from imgcopy_core_stubs.transports.oci.layout import REF_NAME
 
 
 def new_index() -> JsonObject:

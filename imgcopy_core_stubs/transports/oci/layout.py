@@ -1,39 +1,22 @@
-"""What an OCI image layout holds: its marker file, its index, and where a blob is.
+"""What a directory that is an OCI image layout holds: its marker file and its index.
 
 Source: OCI image-spec `image-layout.md`.
 """
 
-import os
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
 
-from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs import image_layout, media_types
 from imgcopy_core_stubs.errors import (
     AmbiguousImage,
     InvalidDocument,
     SourceNotFound,
-    UnsupportedImage,
 )
-from imgcopy_core_stubs.json_documents import decode_json
+from imgcopy_core_stubs.image_layout import FULL_NAME, INDEX, MARKER, REF_NAME
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, RawManifest, parse_manifest
 from imgcopy_core_stubs.quoting import listing, quote
 from imgcopy_core_stubs.transports._files import read_document, require_directory
 from imgcopy_core_stubs.transports.oci.reference_text import is_image_name
-
-MARKER: Final = "oci-layout"
-INDEX: Final = "index.json"
-REF_NAME: Final = "org.opencontainers.image.ref.name"
-CONTAINERD_NAME: Final = "io.containerd.image.name"
-
-_COMPATIBLE_VERSION: Final = re.compile(r"1\.[0-9]+\.[0-9]+")
-
-
-def blob_file(digest: Digest) -> str:
-    """Return the file of a blob, relative to the layout."""
-    return os.path.join("blobs", digest.algorithm, digest.hex)
 
 
 def read_layout(directory: str) -> ImageIndex:
@@ -56,18 +39,12 @@ def check_marker(directory: str) -> None:
         SourceError: It cannot be read.
     """
     require_directory(directory)
-    what = f"{MARKER} of {quote(directory)}"
     try:
-        raw = read_document(directory, MARKER, what)
+        raw = read_document(directory, MARKER, f"{MARKER} of {quote(directory)}")
     except SourceNotFound:
         problem = f"it is no OCI image layout (it has no file {quote(MARKER)})"
         raise SourceNotFound(directory, problem) from None
-    version = decode_json(raw, what).get("imageLayoutVersion")
-    if not isinstance(version, str):
-        raise InvalidDocument(what, "$.imageLayoutVersion", "must be a string such as 1.0.0")
-    if not _COMPATIBLE_VERSION.fullmatch(version):
-        problem = f"its version is {quote(version)}, only 1.0.0 and later versions 1 are known"
-        raise UnsupportedImage(f"the image layout {quote(directory)}", problem)
+    image_layout.check_marker(raw, directory)
 
 
 def read_index(directory: str) -> ImageIndex:
@@ -140,7 +117,7 @@ def _by_name(index: ImageIndex) -> dict[str, list[int]]:
     image has that text as its `ref.name`, and comes last.
     """
     names: dict[str, list[int]] = {}
-    for annotation in (REF_NAME, CONTAINERD_NAME):
+    for annotation in (REF_NAME, FULL_NAME):
         found: defaultdict[str, list[int]] = defaultdict(list)
         for position, descriptor in enumerate(index.manifests):
             if name := descriptor.annotations.get(annotation):

@@ -2,12 +2,13 @@
 
 from imgcopy_core_stubs.capabilities import SourceCapabilities
 from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.image_layout import blob_path
 from imgcopy_core_stubs.manifest import Descriptor, RawManifest
 from imgcopy_core_stubs.streams import ByteStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageSource
 from imgcopy_core_stubs.transports._files import open_blob
 from imgcopy_core_stubs.transports._instances import Instances
-from imgcopy_core_stubs.transports.oci.layout import blob_file, choose, read_layout
+from imgcopy_core_stubs.transports.oci.layout import choose, read_layout
 
 
 class OciSource(ImageSource):
@@ -26,7 +27,7 @@ class OciSource(ImageSource):
     def __init__(self, directory: str, descriptor: Descriptor) -> None:
         self._directory = directory
         self._descriptor = descriptor
-        self._instances = Instances(directory, blob_file)
+        self._instances = Instances(directory, blob_path)
 
     def manifest(self, instance_digest: Digest | None = None) -> RawManifest:
         """Return the image's manifest or index, or a manifest that an index names."""
@@ -38,7 +39,7 @@ class OciSource(ImageSource):
 
     def blob(self, info: BlobInfo) -> ByteStream:
         """Open a blob; one that is missing, of another size, or no regular file is refused."""
-        return open_blob(self._directory, blob_file, info)
+        return open_blob(self._directory, blob_path, info)
 
     def close(self) -> None:
         """Do nothing: each stream is closed by who opened it."""

@@ -10,6 +10,8 @@ from typing import Final
 
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationWriteFailed, InvalidDestination, SourceError
+from imgcopy_core_stubs.file_lock import is_at, locked
+from imgcopy_core_stubs.image_layout import INDEX, MARKER, MARKER_CONTENT, blob_path
 from imgcopy_core_stubs.json_documents import DOCUMENT_LIMIT, encode_json
 from imgcopy_core_stubs.json_values import JsonObject
 from imgcopy_core_stubs.manifest import Descriptor
@@ -18,18 +20,10 @@ from imgcopy_core_stubs.transports._files import RegularFile, is_inside
 from imgcopy_core_stubs.transports._new_file import examining, sync_directory, writing
 from imgcopy_core_stubs.transports._staging import Staging
 from imgcopy_core_stubs.transports.oci.index_edit import new_index, with_image
-from imgcopy_core_stubs.transports.oci.layout import (
-    INDEX,
-    MARKER,
-    blob_file,
-    check_marker,
-    read_index,
-)
-from imgcopy_core_stubs.transports.oci.lock import is_at, locked
+from imgcopy_core_stubs.transports.oci.layout import check_marker, read_index
 
 _OURS: Final = ".imgcopy-"
 _LOCK: Final = ".imgcopy-lock"
-_MARKER_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 
 
 class WritableLayout:
@@ -68,7 +62,7 @@ class WritableLayout:
         """
         link = os.path.join(self.staging.path, f"{os.urandom(6).hex()}.link")
         try:
-            os.link(os.path.join(self.path, blob_file(digest)), link, follow_symlinks=False)
+            os.link(os.path.join(self.path, blob_path(digest)), link, follow_symlinks=False)
             with RegularFile(self.staging.path, os.path.basename(link)) as file:
                 stream = VerifyingStream(file, "blob", digest=digest, size=size)
                 while stream.read(CHUNK):
@@ -177,13 +171,13 @@ class WritableLayout:
     def _place_marker(self, undo: ExitStack) -> None:
         path = os.path.join(self.path, MARKER)
         if not os.path.lexists(path):
-            self.staging.put_file(_MARKER_CONTENT, MARKER)
+            self.staging.put_file(MARKER_CONTENT, MARKER)
             undo.callback(_unlink, path)
             os.replace(os.path.join(self.staging.path, MARKER), path)
 
     def _place(self, digest: Digest, undo: ExitStack) -> str:
         """Move one blob to where it belongs; return the directory that it is in now."""
-        path = os.path.join(self.path, blob_file(digest))
+        path = os.path.join(self.path, blob_path(digest))
         directory = os.path.dirname(path)
         self._make_below(os.path.dirname(directory), undo)
         self._make_below(directory, undo)

@@ -1,8 +1,7 @@
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,24 +11,16 @@ from hypothesis import strategies as st
 from imgcopy_core_stubs import InvalidArchive, TooLarge
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile
 from imgcopy_docker_archive.reading._members import ArchiveMembers
+from tests.docker_archive.reading.conftest import ArchiveOf
 from tests.docker_archive.tars import file, hard_link, header, symlink, tar
 
 Open = Callable[[bytes], ArchiveMembers]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
-    """Opens an archive of the given bytes."""
-    with ExitStack() as stack:
-
-        def open_bytes(data: bytes) -> ArchiveMembers:
-            path = tmp_path / "a.tar"
-            path.write_bytes(data)
-            archive = ArchiveFile(path.open("rb"), "a.tar")
-            stack.callback(archive.close)
-            return ArchiveMembers(archive)
-
-        yield open_bytes
+def opened(archive_of: ArchiveOf) -> Open:
+    """Lists the members of an archive of the given bytes."""
+    return lambda data: ArchiveMembers(archive_of(data))
 
 
 def test_names_each_once_in_their_order(opened: Open) -> None:

@@ -1,10 +1,7 @@
 """The images that an OCI layout in an archive lists: which there are, and their names."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,7 +17,6 @@ from imgcopy_core_stubs import (
     UnsupportedImage,
 )
 from imgcopy_docker_archive.config import Layout
-from imgcopy_docker_archive.reading._archive_file import ArchiveFile
 from imgcopy_docker_archive.reading.reader import ArchiveReader
 from tests.docker_archive.archives import manifest_json
 from tests.docker_archive.images import make_image
@@ -33,31 +29,12 @@ from tests.docker_archive.oci_archives import (
     layout,
     oci_image,
 )
+from tests.docker_archive.reading.conftest import Open
 from tests.docker_archive.tars import file, hard_link, symlink, tar
 
 MIB = 1024 * 1024
 ONE, TWO, THREE = (oci_image(make_image(b"layer %d" % n)) for n in range(3))
 MEMBERS = ONE.members + TWO.members + THREE.members
-
-
-class Open(Protocol):
-    """Opens an archive of the given bytes."""
-
-    def __call__(self, data: bytes, layout: Layout | None = None, /) -> ArchiveReader: ...
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
-    with ExitStack() as stack:
-
-        def open_bytes(data: bytes, layout: Layout | None = None, /) -> ArchiveReader:
-            path = tmp_path / "a.tar"
-            path.write_bytes(data)
-            archive = ArchiveFile(path.open("rb"), "a.tar")
-            stack.callback(archive.close)
-            return ArchiveReader(archive, layout)
-
-        yield open_bytes
 
 
 def digests(reader: ArchiveReader) -> list[str]:

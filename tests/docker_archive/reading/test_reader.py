@@ -1,10 +1,8 @@
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -25,6 +23,7 @@ from imgcopy_docker_archive.reading._docker_images import ImageFiles, image_file
 from imgcopy_docker_archive.reading.reader import ArchiveReader
 from tests.docker_archive.archives import config_file, item, layer_files, manifest_json, parts
 from tests.docker_archive.images import Image, make_image
+from tests.docker_archive.reading.conftest import Open
 from tests.docker_archive.tars import (
     altered,
     extended,
@@ -39,28 +38,7 @@ from tests.docker_archive.tars import (
 MIB = 1024 * 1024
 
 
-class Open(Protocol):
-    """Opens an archive of the given bytes."""
-
-    def __call__(self, data: bytes, layout: Layout | None = None, /) -> ArchiveReader: ...
-
-
 OTHER = make_image(b"other layer", os="linux", architecture="arm64")
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
-    """Opens an archive of the given bytes."""
-    with ExitStack() as stack:
-
-        def open_bytes(data: bytes, layout: Layout | None = None, /) -> ArchiveReader:
-            path = tmp_path / "a.tar"
-            path.write_bytes(data)
-            archive = ArchiveFile(path.open("rb"), "a.tar")
-            stack.callback(archive.close)
-            return ArchiveReader(archive, layout)
-
-        yield open_bytes
 
 
 def found(
