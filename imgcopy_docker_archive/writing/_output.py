@@ -11,6 +11,7 @@ from abc import abstractmethod
 from typing import BinaryIO, Final, Protocol
 
 from imgcopy_core_stubs import flush_all, write_all
+from imgcopy_docker_archive.writing._reservation import set_aside
 
 _NO_COPY_IN_KERNEL: Final = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -40,6 +41,10 @@ class Output(Protocol):
     @abstractmethod
     def write_at(self, position: int, data: bytes) -> None:
         """Write all of `data`."""
+
+    def expect(self, position: int, size: int) -> None:
+        """Prepare for so many bytes at a position, where that makes writing them faster."""
+        del position, size
 
     def copy_at(self, position: int, descriptor: int, offset: int, size: int) -> int:
         """Let the system copy bytes of another file, and return how many it has copied.
@@ -79,6 +84,10 @@ class FileOutput(Output):
     def write_at(self, position: int, data: bytes) -> None:
         """Write all of `data`, without moving where the file stands."""
         write_all(self._file, data, position=self._start + position)
+
+    def expect(self, position: int, size: int) -> None:
+        """Have blocks set aside."""
+        set_aside(self._file.fileno(), self._start + position, size)
 
     def copy_at(self, position: int, descriptor: int, offset: int, size: int) -> int:
         """Copy within the kernel, which shares the blocks where the file system can."""

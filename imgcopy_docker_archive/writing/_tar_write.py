@@ -200,12 +200,15 @@ class TarWriter:
             end = start + BLOCK + size + len(_padding(size))
             self.position = end
         try:
+            if size > CHUNK:  # otherwise it is written at once
+                self._output.expect(start, end - start)
             self._write_at(start, header_block(name, size=size))
             position = start + BLOCK
             while chunk := stream.read(CHUNK):
                 self._check_promise(position + len(chunk) - start - BLOCK, size, at_most=True)
                 self._write_at(position, chunk)
                 position += len(chunk)
+                del chunk  # the next one takes its memory, which the processor's cache still holds
             self._check_promise(position - start - BLOCK, size)
             self._write_at(position, _padding(size))
         except BaseException:
