@@ -1,9 +1,8 @@
 """Blocks that a file system sets aside for bytes which are about to come.
 
 ext4 finds room for a growing file page by page; finding it at once takes a quarter off the time of
-writing. xfs is as fast either way. btrfs, bcachefs and zfs, which could compress what is written,
-would not compress it any more: they are left alone, and known by having no block device of their
-own (nor have network file systems).
+writing. xfs is as fast either way. btrfs would not compress such bytes any more, so it is left
+alone: like all file systems without a block device of their own, by which it is known.
 """
 
 import contextlib
@@ -28,13 +27,13 @@ def set_aside(descriptor: int, offset: int, size: int) -> None:
         offset: Where the bytes will be, from the file's start.
         size: Their number. Those that never come are cut off with the file.
     """
-    if sys.platform != "linux" or not os.major(os.fstat(descriptor).st_dev):
-        return
-    file_system = os.fstatvfs(descriptor)
-    if size > file_system.f_bavail * file_system.f_frsize:
+    if sys.platform != "linux":
         return
     import struct  # noqa: PLC0415  (small members do without)
 
-    argument = struct.pack(_SPACE_RESV, 0, os.SEEK_SET, offset, size, 0, 0, 0, 0, 0, 0)
     with contextlib.suppress(OSError):
-        fcntl.ioctl(descriptor, _FS_IOC_RESVSP64, argument)
+        file_system = os.fstatvfs(descriptor)
+        has_room = size <= file_system.f_bavail * file_system.f_frsize
+        if has_room and os.major(os.fstat(descriptor).st_dev):
+            argument = struct.pack(_SPACE_RESV, 0, os.SEEK_SET, offset, size, 0, 0, 0, 0, 0, 0)
+            fcntl.ioctl(descriptor, _FS_IOC_RESVSP64, argument)
