@@ -45,7 +45,7 @@ from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 LayerKey: TypeAlias = tuple[Digest, Digest | None]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class LayerTask:
     """A layer to copy, and what is to be done to it."""
 
@@ -92,7 +92,7 @@ class LayerTask:
         return Compression.NONE if Compression.NONE in self.accepted else self.otherwise
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class StoredLayer:
     """A layer as the destination has it."""
 

@@ -32,7 +32,7 @@ _INDEX_TYPES: Final = {
 _ANY: Final = frozenset(Compression)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Planner:
     """Decides for one destination and one set of options."""
 

@@ -10,6 +10,8 @@ from enum import Enum
 
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
+
 
 class LayerCompression(Enum):
     """What a destination wants done to a layer before `put_blob`."""
@@ -24,16 +26,16 @@ class LayerCompression(Enum):
     """Layers that are not compressed come compressed with gzip; the others as they are."""
 
 
-@frozen(kw_only=True)
-class SourceCapabilities:
+@frozen(kw_only=True, eq=False, repr=False)
+class SourceCapabilities(Value):
     """What an `ImageSource` can do."""
 
     parallel_blobs: bool = False
     """`blob` may be called, and its streams read, from several threads at a time."""
 
 
-@frozen(kw_only=True)
-class DestinationCapabilities:
+@frozen(kw_only=True, eq=False, repr=False)
+class DestinationCapabilities(Value):
     """What an `ImageDestination` can do. The defaults are the most modest answers."""
 
     manifest_types: tuple[str, ...] = ()
@@ -66,8 +68,8 @@ class DestinationCapabilities:
     """Whether an index and its instances can be stored (`put_manifest` with `instance_digest`)."""
 
 
-@frozen(kw_only=True)
-class CopyDemands:
+@frozen(kw_only=True, eq=False, repr=False)
+class CopyDemands(Value):
     """What a copy asks of a destination that has several ways to store an image."""
 
     preserve_digests: bool = False

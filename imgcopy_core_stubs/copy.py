@@ -18,6 +18,7 @@ from imgcopy_core_stubs._copy_blob import (
 )
 from imgcopy_core_stubs._copy_walk import DecidedImage, Sides, Walk, opened
 from imgcopy_core_stubs._parallel import Turn, run_in_parallel
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.conversion import edit_index, edit_manifest
 from imgcopy_core_stubs.copy_options import CopyOptions
 from imgcopy_core_stubs.digest import Digest
@@ -36,8 +37,8 @@ from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, ImageManifest, R
 from imgcopy_core_stubs.transport import ImageReference
 
 
-@frozen
-class CopyResult:
+@frozen(eq=False, repr=False)
+class CopyResult(Value):
     """A finished copy."""
 
     manifest: RawManifest

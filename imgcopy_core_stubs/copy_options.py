@@ -4,6 +4,7 @@ from enum import Enum
 
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.transport import ImageReference
 
@@ -19,8 +20,8 @@ class Instances(Enum):
     """The index alone: what it names is there already, or comes later."""
 
 
-@frozen(kw_only=True)
-class CopyOptions:
+@frozen(kw_only=True, eq=False, repr=False)
+class CopyOptions(Value):
     """How an image is copied."""
 
     platform: Platform | None = None
@@ -39,8 +40,8 @@ class CopyOptions:
     """The most bytes that a layer may decompress to; None: any number."""
 
 
-@frozen
-class CopySource:
+@frozen(eq=False, repr=False)
+class CopySource(Value):
     """An image to copy, or with `all_images` every image at its place."""
 
     reference: ImageReference

@@ -213,7 +213,7 @@ class _DryRun(Walk[bool]):
 
     def _plan_layer(self, task: LayerTask) -> _Outcome:
         digest, size = task.source_digest, task.blob.size
-        wanted = task.wanted and task.wanted.digest
+        wanted = None if task.wanted is None else task.wanted.digest
         if wanted in self._put:
             return LayerPlan(digest, size, LayerAction.REUSED, 0), wanted
         reused = reuse_layer(self.sides.destination, task)

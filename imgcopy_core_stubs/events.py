@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.digest import Digest
 
 
@@ -16,8 +17,8 @@ class BlobKind(Enum):
     LAYER = "layer"
 
 
-@frozen
-class CopyStarted:
+@frozen(eq=False, repr=False)
+class CopyStarted(Value):
     """The source is open and its manifest is known."""
 
     source: str
@@ -28,8 +29,8 @@ class CopyStarted:
     """The sum of their sizes in bytes, as the source stores them."""
 
 
-@frozen
-class BlobStarted:
+@frozen(eq=False, repr=False)
+class BlobStarted(Value):
     """A blob is about to be copied."""
 
     digest: Digest
@@ -38,8 +39,8 @@ class BlobStarted:
     """Its size in bytes, as the source stores it."""
 
 
-@frozen
-class BlobProgress:
+@frozen(eq=False, repr=False)
+class BlobProgress(Value):
     """More of a blob was read from the source."""
 
     digest: Digest
@@ -47,8 +48,8 @@ class BlobProgress:
     """How many bytes were read so far."""
 
 
-@frozen
-class BlobDone:
+@frozen(eq=False, repr=False)
+class BlobDone(Value):
     """A blob is stored."""
 
     digest: Digest
@@ -59,8 +60,8 @@ class BlobDone:
     """The destination had it already, so it was not read."""
 
 
-@frozen
-class Committed:
+@frozen(eq=False, repr=False)
+class Committed(Value):
     """The destination has the whole image.
 
     It is visible now, or with the others that go to the same place and appear together.
@@ -69,8 +70,8 @@ class Committed:
     manifest_digest: Digest
 
 
-@frozen
-class CopyFailed:
+@frozen(eq=False, repr=False)
+class CopyFailed(Value):
     """The copy ended with an error; nothing of the image has become visible."""
 
     error: BaseException

@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.quoting import quote
 
 LARGEST_INTEGER: Final = 2**63 - 1
@@ -15,8 +16,8 @@ JsonValue: TypeAlias = (
 JsonObject: TypeAlias = "dict[str, JsonValue]"
 
 
-@frozen
-class NumberLiteral:
+@frozen(eq=False, repr=False)
+class NumberLiteral(Value):
     """A JSON number that is no 64-bit integer, kept as it was written (`1.10`, `1e400`, `-0`)."""
 
     text: str

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import field, frozen
 
 from imgcopy_core_stubs import media_types
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidDocument, NoMatchingPlatform, UnsupportedImage
 from imgcopy_core_stubs.json_documents import decode_json
@@ -25,8 +26,8 @@ from imgcopy_core_stubs.structuring import structure
 _SCHEMA_VERSION: Final = 2
 
 
-@frozen
-class RawManifest:
+@frozen(eq=False, repr=False)
+class RawManifest(Value):
     """A manifest's or index's bytes, and the media type that its place says it has ("" if none)."""
 
     raw: bytes
@@ -38,8 +39,8 @@ class RawManifest:
         return Digest.of(self.raw)
 
 
-@frozen
-class Descriptor:
+@frozen(eq=False, repr=False)
+class Descriptor(Value):
     """What names a blob or a manifest: its digest, size in bytes and media type."""
 
     digest: Digest
@@ -52,8 +53,8 @@ class Descriptor:
     artifact_type: str = field(default="", metadata={"key": "artifactType"})
 
 
-@frozen
-class ImageManifest:
+@frozen(eq=False, repr=False)
+class ImageManifest(Value):
     """An OCI image manifest or a Docker schema 2 manifest."""
 
     raw: bytes
@@ -78,8 +79,8 @@ class ImageManifest:
         return self.media_type == media_types.DOCKER_MANIFEST
 
 
-@frozen
-class ImageIndex:
+@frozen(eq=False, repr=False)
+class ImageIndex(Value):
     """An OCI image index or a Docker manifest list."""
 
     raw: bytes
@@ -124,8 +125,8 @@ class _ConfigFields:
     variant: str = ""
 
 
-@frozen
-class ImageConfig:
+@frozen(eq=False, repr=False)
+class ImageConfig(Value):
     """An image's config, as far as copying needs it. The OCI and the Docker one agree in this."""
 
     raw: bytes

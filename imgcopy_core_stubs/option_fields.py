@@ -7,14 +7,15 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.json_values import JsonValue
 from imgcopy_core_stubs.quoting import quote
 
 _PLAIN_TYPES = {str: "text", int: "integer", bool: "boolean"}
 
 
-@frozen(kw_only=True)
-class OptionField:
+@frozen(kw_only=True, eq=False, repr=False)
+class OptionField(Value):
     """One option of a transport."""
 
     name: str

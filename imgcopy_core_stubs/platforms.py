@@ -11,6 +11,8 @@ from typing import Final, Self
 
 from attrs import evolve, field, frozen
 
+from imgcopy_core_stubs._value import Value
+
 _MACHINES: Final = {
     "x86_64": ("amd64", ""),
     "i386": ("386", ""),
@@ -40,8 +42,8 @@ _COMPATIBLE_VARIANTS: Final = {
 }
 
 
-@frozen
-class Platform:
+@frozen(eq=False, repr=False)
+class Platform(Value):
     """What an image runs on, in the terms of Go's GOOS and GOARCH."""
 
     os: str = ""

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from attrs import evolve, frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.quoting import quote
@@ -28,8 +29,8 @@ _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _HEX_ID: Final = r"[a-f0-9]{64}"
 
 
-@frozen
-class DockerReference:
+@frozen(eq=False, repr=False)
+class DockerReference(Value):
     """A normalised docker reference. `str()` is fully qualified and parses to an equal one."""
 
     domain: str

@@ -20,7 +20,7 @@ _NUMBER: Final = 1
 _CLOSED: Final = -1
 
 
-@define
+@define(eq=False, repr=False)
 class _Reserved:
     descriptor: int
     """Where data goes; -1: standard output is closed."""

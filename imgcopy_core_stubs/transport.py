@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self, runtime_check
 
 from attrs import field, frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.capabilities import (
     CopyDemands,
     DestinationCapabilities,
@@ -38,8 +39,8 @@ API_VERSION: Final = 1
 """The version of this contract; a transport names the one that it was written for."""
 
 
-@frozen
-class BlobInfo:
+@frozen(eq=False, repr=False)
+class BlobInfo(Value):
     """A blob, as far as it is known: `None` is unknown, where the contract allows that."""
 
     digest: Digest | None = None

@@ -16,6 +16,7 @@ from typing import Any, Final, get_args, get_origin
 import attrs
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.options import parse_options, structure_options
 from imgcopy_core_stubs.quoting import listing, quote, strerror
@@ -25,8 +26,8 @@ _FILE_LIMIT: Final = 1024 * 1024
 _TABLES: Final = "transports"
 
 
-@frozen
-class ConfigFile:
+@frozen(eq=False, repr=False)
+class ConfigFile(Value):
     """The TOML file, read but not yet held against what transports have."""
 
     path: str

@@ -33,7 +33,7 @@ class PluginStatus(Enum):
     DISABLED = "disabled"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Plugin:
     """A plugin, and what became of it."""
 

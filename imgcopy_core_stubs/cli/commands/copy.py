@@ -193,7 +193,7 @@ def command(  # noqa: PLR0913  (an argument for each option)
         say(f"copied {_summary(sources, destination, job, results)}")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Job:
     """What is to be copied, with all that was said about it."""
 

@@ -4,6 +4,8 @@ from enum import Enum
 
 from attrs import field, frozen
 
+from imgcopy_core_stubs._value import Value
+
 
 class ExistingDirectory(Enum):
     """What becomes of an image that is there already."""
@@ -12,8 +14,8 @@ class ExistingDirectory(Enum):
     REPLACE = "replace"
 
 
-@frozen(kw_only=True)
-class DirDestinationOptions:
+@frozen(kw_only=True, eq=False, repr=False)
+class DirDestinationOptions(Value):
     """The options for writing to `dir:`."""
 
     existing: ExistingDirectory = field(

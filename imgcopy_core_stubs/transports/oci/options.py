@@ -2,11 +2,12 @@
 
 from attrs import field, frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.capabilities import LayerCompression
 
 
-@frozen(kw_only=True)
-class OciDestinationOptions:
+@frozen(kw_only=True, eq=False, repr=False)
+class OciDestinationOptions(Value):
     """The options for writing to `oci:`."""
 
     layers: LayerCompression = field(
