@@ -13,6 +13,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from imgcopy_core_stubs._distribution import DISTRIBUTION
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import PluginError
 from imgcopy_core_stubs.plugins._distributions import Loader, plugin_distributions
 from imgcopy_core_stubs.plugins._faults import blaming, failure
@@ -34,7 +35,7 @@ class PluginStatus(Enum):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Plugin:
+class Plugin(Value):
     """A plugin, and what became of it."""
 
     name: str
