@@ -7,8 +7,8 @@ before, and each `|` a thread boundary with a few chunks of room:
 
 So reading, inflating, and hashing and writing run at the same time, and memory does not grow with
 the layer. A layer that stays as it is passes through one thread, where its bytes stay in the
-processor's cache, until it is the last: then there are cores to spare for reading ahead. It is
-hashed once: if it is not compressed, its digest is its diff ID.
+processor's cache, until it is the last: then there are cores to spare, and it is hashed in another
+one. It is hashed once: if it is not compressed, its digest is its diff ID.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from typing import TypeAlias
 from attrs import evolve, frozen
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs._copy_streams import AheadWhenLast, HandoverStream, SourceStream
+from imgcopy_core_stubs._copy_streams import HandoverStream, HashedApartWhenLast, SourceStream
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs.compression import (
     CompressedStream,
@@ -164,6 +164,7 @@ def copy_layer(
     try:
         # 1. Verify what is read.
         stream = VerifyingStream(stream, what, digest=blob.digest, size=blob.size)
+        verifying = [stream]
         compression, stream = sniff_stream(stream)
         stored_compression = task.stored_compression(compression)
         wanted = blob
@@ -171,10 +172,11 @@ def copy_layer(
             _check_plain_layer(task)
             if task.diff_id not in (None, blob.digest):  # a digest of another algorithm
                 stream = VerifyingStream(stream, f"the content of {what}", digest=task.diff_id)
+                verifying.append(stream)
                 if task.accepted == {Compression.NONE}:
                     wanted = evolve(blob, digest=task.diff_id)
         if compression is stored_compression:
-            stream = AheadWhenLast(stream, turn)
+            stream = HashedApartWhenLast(stream, verifying, turn)
 
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:

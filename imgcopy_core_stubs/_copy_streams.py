@@ -1,12 +1,12 @@
 """The streams at both ends of a blob's way: at the source, and before the destination."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs.errors import SourceReadFailed
-from imgcopy_core_stubs.streams import ByteStream, ReadAhead, WrappingStream
+from imgcopy_core_stubs.streams import ByteStream, VerifyingStream, WrappingStream
 
 _WORTH_A_THREAD: Final = 1024 * 1024
 """How many bytes of a layer pass before a thread is started for it: a small one ends before."""
@@ -45,21 +45,28 @@ class SourceStream(WrappingStream):
         return chunk
 
 
-class AheadWhenLast(WrappingStream):
-    """Reads in the thread that reads it, and ahead in another one when no other layer needs it.
+class HashedApartWhenLast(WrappingStream):
+    """Has its bytes hashed in the thread that reads it, and in another one when no layer needs it.
 
     Chunks that change threads cost more of both cores than they save as long as both are busy.
+
+    Args:
+        inner: The stream to read; owned from now on.
+        verifying: Those on its way that hash.
+        turn: Knows whether other layers need the cores.
     """
 
-    def __init__(self, inner: ByteStream, turn: Turn) -> None:
+    def __init__(self, inner: ByteStream, verifying: Sequence[VerifyingStream], turn: Turn) -> None:
         super().__init__(inner)
+        self._verifying = verifying
         self._turn: Turn | None = turn
         self._bytes_read = 0
 
     def read(self, size: int, /) -> bytes:
         if self._turn is not None and self._turn.is_last and self._bytes_read >= _WORTH_A_THREAD:
             self._turn = None
-            self._inner = ReadAhead(self._inner)
+            for stream in self._verifying:
+                stream.hash_apart()
         chunk = self._inner.read(size)
         self._bytes_read += len(chunk)
         return chunk

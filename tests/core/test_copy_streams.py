@@ -1,27 +1,39 @@
 """The streams at both ends of a blob's way."""
 
+import hashlib
 import io
 import threading
 
 import pytest
 
-from imgcopy_core_stubs._copy_streams import AheadWhenLast, HandoverStream
+from imgcopy_core_stubs import CHUNK, Digest, DigestMismatch, VerifyingStream
+from imgcopy_core_stubs._copy_streams import HandoverStream, HashedApartWhenLast
 from imgcopy_core_stubs._parallel import Turn
-from imgcopy_core_stubs.streams import CHUNK
 
 DATA = bytes(range(256)) * (8 * CHUNK // 256)
+DIGEST = Digest.of(DATA)
 
 
-class Threads(io.BytesIO):
-    """Remembers the threads that it was read in."""
+class Hasher:
+    """Remembers the threads that it hashed in, and computes what hashlib does."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.names: list[str] = []
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+        self._inner = hashlib.sha256()
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.names.append(threading.current_thread().name)
-        return super().read(size)
+    def update(self, chunk: bytes) -> None:
+        self.threads.append(threading.current_thread().name)
+        self._inner.update(chunk)
+
+    def hexdigest(self) -> str:
+        return self._inner.hexdigest()
+
+
+@pytest.fixture
+def hasher(monkeypatch: pytest.MonkeyPatch) -> Hasher:
+    hasher = Hasher()
+    monkeypatch.setattr(hashlib, "new", lambda _: hasher)
+    return hasher
 
 
 def turn_beside_others() -> tuple[Turn, threading.Event]:
@@ -29,33 +41,41 @@ def turn_beside_others() -> tuple[Turn, threading.Event]:
     return Turn(threading.Event(), threading.Event(), last), last
 
 
-def test_beside_others_a_layer_is_read_in_one_thread() -> None:
-    inner = Threads(DATA)
+def apart_when_last(data: bytes, turn: Turn) -> HashedApartWhenLast:
+    verifying = VerifyingStream(io.BytesIO(data), "layer", digest=DIGEST)
+    return HashedApartWhenLast(verifying, [verifying], turn)
+
+
+def test_beside_others_a_layer_is_hashed_in_one_thread(hasher: Hasher) -> None:
     turn, _ = turn_beside_others()
-    with AheadWhenLast(inner, turn) as stream:
+    with apart_when_last(DATA, turn) as stream:
         assert b"".join(iter(lambda: stream.read(CHUNK), b"")) == DATA
-    assert set(inner.names) == {threading.current_thread().name}
-    assert inner.closed
+    assert hasher.threads == [threading.current_thread().name] * 8
 
 
-def test_the_last_layer_is_read_ahead_from_then_on() -> None:
-    inner = Threads(DATA)
+def test_the_last_layer_is_hashed_apart_from_then_on(hasher: Hasher) -> None:
     turn, last = turn_beside_others()
-    with AheadWhenLast(inner, turn) as stream:
+    with apart_when_last(DATA, turn) as stream:
         data = b"".join(stream.read(CHUNK) for _ in range(4))
         last.set()
         data += b"".join(iter(lambda: stream.read(CHUNK), b""))
     assert data == DATA
-    mine = threading.current_thread().name
-    assert inner.names == [mine] * 4 + ["imgcopy-read-ahead"] * 5
-    assert inner.closed
+    assert hasher.threads == [threading.current_thread().name] * 4 + ["imgcopy-hash"] * 4
 
 
-def test_a_small_layer_is_worth_no_thread() -> None:
-    inner = Threads(b"small")
-    with AheadWhenLast(inner, Turn.alone()) as stream:
-        assert (stream.read(CHUNK), stream.read(CHUNK)) == (b"small", b"")
-    assert inner.names == [threading.current_thread().name] * 2
+def test_a_small_layer_is_worth_no_thread(hasher: Hasher) -> None:
+    with apart_when_last(DATA[:100], Turn.alone()) as stream:
+        assert stream.read(CHUNK) == DATA[:100]
+    assert hasher.threads == [threading.current_thread().name]
+
+
+def test_what_is_hashed_apart_is_verified_too() -> None:
+    with apart_when_last(DATA[:-1] + b"x", Turn.alone()) as stream:
+        for _ in range(8):
+            stream.read(CHUNK)
+        with pytest.raises(DigestMismatch):
+            stream.read(CHUNK)
+    assert "imgcopy-hash" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_the_turn_is_passed_on_when_reading_begins() -> None:
@@ -67,11 +87,9 @@ def test_the_turn_is_passed_on_when_reading_begins() -> None:
     assert following.is_set()
 
 
-@pytest.mark.parametrize("read_ahead", [False, True])
-def test_only_who_has_met_the_end_has_had_all(read_ahead: bool) -> None:
-    inner: io.BytesIO | AheadWhenLast = io.BytesIO(DATA)
-    if read_ahead:
-        inner = AheadWhenLast(io.BytesIO(DATA), Turn.alone())
+@pytest.mark.parametrize("apart", [False, True])
+def test_only_who_has_met_the_end_has_had_all(apart: bool) -> None:
+    inner = apart_when_last(DATA, Turn.alone()) if apart else io.BytesIO(DATA)
     with HandoverStream(inner, Turn.alone()) as stream:
         data = b"".join(stream.read(CHUNK) for _ in range(len(DATA) // CHUNK))
         assert data == DATA

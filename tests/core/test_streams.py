@@ -185,6 +185,70 @@ def test_an_endless_stream_ends_at_its_size() -> None:
         assert "got more" in failure(VerifyingStream(zeros, "blob", size=10 * CHUNK))
 
 
+# --- hashing apart -------------------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=20), st.data())
+def test_hashing_apart_changes_no_digest(chunks: list[bytes], data: st.DataObject) -> None:
+    apart_from = data.draw(st.integers(0, len(chunks) - 1))
+    asked_at = data.draw(st.sets(st.integers(0, len(chunks) - 1)))
+    content = b"".join(chunks)
+    stream = VerifyingStream(Pieces(chunks), "blob", digest=Digest.of(content))
+    with stream:
+        for position, chunk in enumerate(chunks):
+            if position == apart_from:
+                stream.hash_apart()
+            assert stream.read(CHUNK) == chunk
+            if position in asked_at:
+                assert stream.digest == Digest.of(b"".join(chunks[: position + 1]))
+        assert stream.read(CHUNK) == b""
+        assert stream.finished
+    assert stream.digest == Digest.of(content)
+
+
+def test_another_digest_is_noticed_when_hashed_apart() -> None:
+    with VerifyingStream(io.BytesIO(DATA), "the blob", digest=Digest.of(b"other")) as stream:
+        stream.hash_apart()
+        stream.hash_apart()
+        assert len(hashing_threads()) == 1
+        problem = failure(stream)
+        assert problem.endswith(f"got sha256:{hashlib.sha256(DATA).hexdigest()}")
+        assert failure(stream) == problem
+
+
+class BrokenHasher:
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def update(self, _: bytes) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
+def test_an_error_of_hashing_apart_is_raised_at_the_end(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Digest.of(b"a" * 9)
+    monkeypatch.setattr(hashlib, "new", lambda _: BrokenHasher(error))
+    with VerifyingStream(Pieces([b"a"] * 9), "blob", digest=expected) as stream:
+        stream.hash_apart()
+        for _ in range(9):
+            assert stream.read(1) == b"a"
+        with pytest.raises(type(error)) as caught:
+            stream.read(1)
+    assert caught.value is error
+
+
+def test_closing_ends_hashing() -> None:
+    stream = VerifyingStream(Pieces(endless()), "blob")
+    stream.hash_apart()
+    for _ in range(5):
+        stream.read(CHUNK)
+    stream.close()
+    assert not hashing_threads()
+    stream.close()
+
+
 # --- reading ahead -------------------------------------------------------------------------------
 
 
@@ -192,10 +256,15 @@ def read_ahead_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "imgcopy-read-ahead"]
 
 
+def hashing_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "imgcopy-hash"]
+
+
 @pytest.fixture(autouse=True)
 def _no_thread_is_left_over() -> Iterator[None]:
     yield
     assert eventually(lambda: not read_ahead_threads())
+    assert not hashing_threads()
 
 
 @given(
