@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
-from cattrs import Converter
+from cattrs import BaseConverter
 
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidDocument
@@ -138,8 +138,11 @@ def _has_origin(*origins: object) -> Callable[[Any], bool]:
     return lambda cls: get_origin(cls) in origins
 
 
-converter: Final = Converter(detailed_validation=False)
-"""The converter of all documents and options. Its hooks coerce nothing."""
+converter: Final = BaseConverter(detailed_validation=False)
+"""The converter of all documents and options. Its hooks coerce nothing.
+
+It is the one without hooks of its own for classes, since ours take their place.
+"""
 
 converter.register_structure_hook(int, _strict_int)
 converter.register_structure_hook(str, _strict(str, "a string"))

@@ -7,14 +7,15 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import options_or_default
 from imgcopy_core_stubs.transport import ImageDestination, ImageReference, ImageSource, Transport
 from imgcopy_core_stubs.transports.dir.options import DirDestinationOptions
 
 
-@frozen
-class DirReference(ImageReference):
+@frozen(eq=False, repr=False)
+class DirReference(Value, ImageReference):
     """The image, or the index of images, in a directory.
 
     Attributes:

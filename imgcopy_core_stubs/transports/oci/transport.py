@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import options_or_default
 from imgcopy_core_stubs.reference import DockerReference
@@ -23,8 +24,8 @@ from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
 from imgcopy_core_stubs.transports.oci.reference_text import parse, unparse
 
 
-@frozen
-class OciReference(ImageReference):
+@frozen(eq=False, repr=False)
+class OciReference(Value, ImageReference):
     """An image of a layout.
 
     Attributes:
