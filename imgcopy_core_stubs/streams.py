@@ -142,9 +142,11 @@ class VerifyingStream(WrappingStream):
 
     def close(self) -> None:
         """Close the inner stream, and end the thread that hashes. May be called twice."""
-        if self._apart is not None:
-            self._apart.stop()
-        super().close()
+        try:
+            if self._apart is not None:
+                self._apart.stop()
+        finally:
+            super().close()
 
     def _check_end(self) -> None:
         if self._size is not None and self.bytes_read != self._size:
