@@ -40,6 +40,13 @@ _MAGIC: Final = {
 }
 _MAGIC_LENGTH: Final = 10
 
+_FIRST_SLICE: Final = 4 * 1024
+_MEMBERS: Final = 10_000
+_BYTES_A_MEMBER: Final = 32
+"""A stream may have so many members, and one more for each so many bytes. An empty gzip member has
+20 bytes; those of an eStargz layer hold a file, or its part of a tar header, at least."""
+_ZEROS: Final = re.compile(rb"\0+")
+
 
 def sniff(prefix: bytes) -> Compression:
     """Tell the compression of data by its first bytes (ten are enough)."""
@@ -73,8 +80,9 @@ class DecompressedStream(ChunkedStream):
         super().__init__(inner)
         self._compression = compression
         self._what = what
+        self._feed = _Feed(inner)
         self._decoder, self._errors = _decoder(compression)
-        self._input = b""
+        self._members = 1
         self._finished = False
 
     def _next_chunk(self) -> bytes:
@@ -82,11 +90,11 @@ class DecompressedStream(ChunkedStream):
             if self._decoder.eof:
                 self._start_next_member()
                 continue
-            if self._decoder.needs_input and not self._input:
-                self._input = self._inner.read(CHUNK)
-                if not self._input:
+            data = b""
+            if self._decoder.needs_input:
+                data = self._feed.take()
+                if not data:
                     raise CorruptBlob(self._what, "the compressed data ends too early")
-            data, self._input = self._input, b""
             try:
                 output = self._decoder.decompress(data, CHUNK)
             except self._errors as error:
@@ -96,27 +104,72 @@ class DecompressedStream(ChunkedStream):
         return b""
 
     def _start_next_member(self) -> None:
-        rest = self._read_more(self._decoder.unused_data)
-        zeros = 0
-        while self._compression is Compression.XZ and rest.startswith(b"\0"):
-            stripped = rest.lstrip(b"\0")
-            zeros += len(rest) - len(stripped)
-            rest = self._read_more(stripped)
-        if sniff(rest) is self._compression and zeros % _XZ_PADDING == 0:
+        self._feed.take_back(self._decoder.unused_data)
+        zeros = self._feed.skip_zeros() if self._compression is Compression.XZ else 0
+        if sniff(self._feed.ahead()) is self._compression and zeros % _XZ_PADDING == 0:
+            self._count_member()
             self._decoder, _ = _decoder(self._compression)
-            self._input = rest
             return
-        while rest:
-            if rest.strip(b"\0"):
-                raise CorruptBlob(self._what, "other bytes follow the compressed data")
-            rest = self._inner.read(CHUNK)
+        self._feed.skip_zeros()
+        if self._feed.ahead():
+            raise CorruptBlob(self._what, "other bytes follow the compressed data")
         self._finished = True
 
-    def _read_more(self, rest: bytes) -> bytes:
-        """Return `rest`, with enough behind it to tell a member's beginning, unless it ends."""
-        while len(rest) < _MAGIC_LENGTH and (chunk := self._inner.read(CHUNK)):
-            rest += chunk
-        return rest
+    def _count_member(self) -> None:
+        """Refuse members by the million that hold nothing: each costs a decoder."""
+        self._members += 1
+        if self._members > _MEMBERS + self._feed.position // _BYTES_A_MEMBER:
+            problem = f"it has too many members: {self._members} in {self._feed.position} bytes"
+            raise CorruptBlob(self._what, problem)
+
+
+class _Feed:
+    """The compressed bytes, on their way to decoders in slices; what one leaves unused comes again.
+
+    A member gets small slices first, so that little comes twice even where all members are tiny.
+    """
+
+    def __init__(self, inner: ByteStream) -> None:
+        self._inner = inner
+        self._chunk = b""
+        self._next = 0  # within the chunk
+        self._slice = CHUNK
+        self.position = 0
+        """How many bytes were taken and not taken back."""
+
+    def take(self) -> bytes:
+        """Return the next bytes, or `b""` at the end."""
+        if self._next == len(self._chunk):
+            self._chunk, self._next = self._inner.read(CHUNK), 0
+        piece = self._chunk[self._next : self._next + self._slice]
+        self._slice = min(2 * self._slice, CHUNK)
+        self._advance(len(piece))
+        return piece
+
+    def take_back(self, unused: bytes) -> None:
+        """Take back what a decoder has not used: the end of what was taken last."""
+        self._advance(-len(unused))
+        self._slice = _FIRST_SLICE
+
+    def ahead(self) -> bytes:
+        """Return the next bytes without taking them: enough to tell a member, unless it ends."""
+        while len(self._chunk) - self._next < _MAGIC_LENGTH and (more := self._inner.read(CHUNK)):
+            self._chunk, self._next = self._chunk[self._next :] + more, 0
+        return self._chunk[self._next : self._next + _MAGIC_LENGTH]
+
+    def skip_zeros(self) -> int:
+        """Take zero bytes for as long as there are any, and return their number."""
+        zeros = 0
+        while self.ahead().startswith(b"\0"):
+            run = _ZEROS.match(self._chunk, self._next)
+            length = len(run[0]) if run else 0
+            self._advance(length)
+            zeros += length
+        return zeros
+
+    def _advance(self, count: int) -> None:
+        self._next += count
+        self.position += count
 
 
 class CompressedStream(ChunkedStream):

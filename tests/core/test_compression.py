@@ -30,6 +30,7 @@ from imgcopy_core_stubs import (
     sniff,
     sniff_stream,
 )
+from imgcopy_core_stubs import compression as compression_module
 from imgcopy_core_stubs._gzip import HAS_ISAL
 
 if sys.version_info >= (3, 14):
@@ -196,6 +197,37 @@ def test_many_members(kind: Compression) -> None:
     blob = encode(b"") + encode(DATA) + encode(b"") + encode(b"x") + encode(bytes(CHUNK))
     assert decode(blob, kind) == DATA + b"x" + bytes(CHUNK)
     assert decode(encode(b"ab") * 2000, kind) == b"ab" * 2000
+
+
+def test_tiny_members_are_not_read_over_and_over(
+    kind: Compression, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed = 0
+    new_decoder = compression_module._decoder
+
+    class Counting:
+        def __init__(self) -> None:
+            self._inner, _ = new_decoder(kind)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+        def decompress(self, data: bytes, max_length: int) -> bytes:
+            nonlocal fed
+            fed += len(data)
+            return self._inner.decompress(data, max_length)
+
+    monkeypatch.setattr(compression_module, "_decoder", lambda _: (Counting(), ()))
+    blob = ENCODE[kind](b"ab") * 5000
+    assert decode(blob, kind) == b"ab" * 5000
+    assert fed < 5000 * 5000  # a chunk for each would be a hundred times as much
+
+
+@pytest.mark.parametrize("kind", [GZIP, ZSTD, BZIP2])
+def test_members_by_the_million_that_hold_nothing_are_refused(kind: Compression) -> None:
+    empty = ENCODE[kind](b"")
+    assert decode(empty * 10_000, kind) == b""
+    assert_corrupt(empty * 30_000, kind, "it has too many members: [0-9]+ in [0-9]+ bytes")
 
 
 def two_members(kind: Compression) -> bytes:
