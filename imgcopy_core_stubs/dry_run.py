@@ -1,9 +1,10 @@
 """What a copy would do, found out without doing it.
 
 A dry run takes the way of a copy as far as the first layer, so whatever would be refused there is
-refused here too; but no layer is read. So it does not find a layer that is missing or damaged, and
-it tells how a layer is compressed by its digests and its media type, where a copy looks at the
-bytes.
+refused here too; but no layer is read. (Only a source that cannot tell a layer's size without that
+reads it: a docker archive whose layers are compressed.) So it does not find a layer that is missing
+or damaged, and it tells how a layer is compressed by its digests and its media type, where a copy
+looks at the bytes.
 """
 
 from collections.abc import Sequence
