@@ -13,14 +13,19 @@ one. It is hashed once: if it is not compressed, its digest is its diff ID.
 
 import contextlib
 import io
-import threading
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs._copy_streams import HandoverStream, HashedApartWhenLast, SourceStream
+from imgcopy_core_stubs._copy_streams import (
+    CancellableReadAhead,
+    Cancellation,
+    HandoverStream,
+    HashedApartWhenLast,
+    SourceStream,
+)
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs.compression import (
     CompressedStream,
@@ -39,7 +44,7 @@ from imgcopy_core_stubs.errors import (
 from imgcopy_core_stubs.json_documents import DOCUMENT_LIMIT
 from imgcopy_core_stubs.manifest import Descriptor
 from imgcopy_core_stubs.quoting import listing
-from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream
+from imgcopy_core_stubs.streams import ByteStream, VerifyingStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 
 LayerKey: TypeAlias = tuple[Digest, Digest | None]
@@ -142,7 +147,7 @@ def copy_layer(
     *,
     turn: Turn,
     progress: Callable[[int], None],
-    cancelled: threading.Event,
+    cancelled: Cancellation,
 ) -> StoredLayer:
     """Copy one layer, verifying all that is known of it.
 
@@ -153,7 +158,7 @@ def copy_layer(
         name: The destination's name for error messages.
         turn: When it may be put; passed on as soon as the destination begins to read.
         progress: Called with the number of bytes read so far, in the thread that reads.
-        cancelled: Ends the copy at its next chunk when set.
+        cancelled: Ends the copy when set, at its next chunk or where it waits for one.
 
     Raises:
         SourceError: The layer cannot be read or does not verify; the destination has been told.
@@ -161,6 +166,10 @@ def copy_layer(
     """
     blob, what = task.blob, task.what
     stream: ByteStream = SourceStream(_open_layer(source, blob), what, progress, cancelled)
+
+    def ahead(stream: ByteStream) -> ByteStream:
+        return CancellableReadAhead(stream, cancelled)
+
     try:
         # 1. Verify what is read.
         stream = VerifyingStream(stream, what, digest=blob.digest, size=blob.size)
@@ -180,7 +189,7 @@ def copy_layer(
 
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:
-            stream = ReadAhead(DecompressedStream(ReadAhead(stream), compression, what))
+            stream = ahead(DecompressedStream(ahead(stream), compression, what))
             stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
             )
@@ -189,7 +198,7 @@ def copy_layer(
 
         # 3. Compress.
         if compression is not stored_compression:
-            stream = ReadAhead(CompressedStream(ReadAhead(stream), stored_compression))
+            stream = ahead(CompressedStream(ahead(stream), stored_compression))
             wanted = evolve(blob, digest=None, size=None)
 
         # 4. Store.

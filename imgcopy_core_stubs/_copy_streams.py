@@ -6,7 +6,7 @@ from typing import Final
 
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs.errors import SourceReadFailed
-from imgcopy_core_stubs.streams import ByteStream, VerifyingStream, WrappingStream
+from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream, WrappingStream
 
 _WORTH_A_THREAD: Final = 1024 * 1024
 """How many bytes of a layer pass before a thread is started for it: a small one ends before."""
@@ -14,6 +14,65 @@ _WORTH_A_THREAD: Final = 1024 * 1024
 
 class CopyCancelled(BaseException):
     """The copy is over, for a reason that another thread has; the one that gets this just ends."""
+
+
+class Cancellation(threading.Event):
+    """Set when a copy is over: then nobody waits any more for what is read ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._streams: set[CancellableReadAhead] = set()
+
+    def set(self) -> None:
+        """End the copy. May be called twice."""
+        super().set()
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.send_away()
+
+    def add(self, stream: "CancellableReadAhead") -> None:
+        """Have a stream's reader sent away when the copy is over."""
+        with self._lock:
+            self._streams.add(stream)
+        if self.is_set():
+            stream.send_away()
+
+    def discard(self, stream: "CancellableReadAhead") -> None:
+        """Forget a stream that was added, if it was."""
+        with self._lock:
+            self._streams.discard(stream)
+
+
+class CancellableReadAhead(ReadAhead):
+    """Reads ahead, and raises `CopyCancelled` as soon as the copy is over.
+
+    A destination may hold a lock while it reads. So it must not wait for a source that is stuck:
+    it could not be closed in the meantime.
+    """
+
+    def __init__(self, inner: ByteStream, cancelled: Cancellation) -> None:
+        super().__init__(inner)
+        self._cancelled = cancelled
+        cancelled.add(self)
+
+    def send_away(self) -> None:
+        """End the reading side, without waiting for the thread."""
+        self._channel.close()
+
+    def close(self) -> None:
+        """Close it as any other stream."""
+        self._cancelled.discard(self)
+        super().close()
+
+    def _next_chunk(self) -> bytes:
+        try:
+            return super()._next_chunk()
+        except ValueError:
+            if self._cancelled.is_set():
+                raise CopyCancelled from None
+            raise
 
 
 class SourceStream(WrappingStream):
@@ -33,16 +92,20 @@ class SourceStream(WrappingStream):
         self._bytes_read = 0
 
     def read(self, size: int, /) -> bytes:
-        if self._cancelled is not None and self._cancelled.is_set():
-            raise CopyCancelled
+        self._check_cancelled()
         try:
             chunk = self._inner.read(size)
         except OSError as error:
             raise SourceReadFailed(self._what, error) from error
+        self._check_cancelled()  # that read may have taken long
         if chunk and self._progress is not None:
             self._bytes_read += len(chunk)
             self._progress(self._bytes_read)
         return chunk
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled is not None and self._cancelled.is_set():
+            raise CopyCancelled
 
 
 class HashedApartWhenLast(WrappingStream):

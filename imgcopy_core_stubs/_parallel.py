@@ -2,11 +2,15 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+_SECONDS_TO_END: Final = 1
+"""How long an interrupted caller waits for its threads: the whole program is to end within two."""
 
 
 class Turn:
@@ -51,6 +55,9 @@ def run_in_parallel(
     cancelled: threading.Event,
 ) -> list[Result]:
     """Do work for every task, and return the results in the tasks' order.
+
+    If the caller is interrupted, threads that are stuck in the operating system for over a second
+    are left behind: they end when they get free, or with the process. What they raise is dropped.
 
     Args:
         work: Called with a task and its turn, in a thread of its own where there are several.
@@ -99,13 +106,15 @@ def run_in_parallel(
         _join(threads)
     except BaseException:  # Ctrl-C arrives in this thread: the others must be told
         cancelled.set()
-        _join([thread for thread in threads if thread.ident is not None])
+        _join([thread for thread in threads if thread.ident is not None], _SECONDS_TO_END)
         raise
     if failures:
         raise failures[0]
     return [results[number] for number in range(len(tasks))]
 
 
-def _join(threads: Sequence[threading.Thread]) -> None:
+def _join(threads: Sequence[threading.Thread], seconds: float | None = None) -> None:
+    """Wait until all threads have ended, or for so many seconds in all."""
+    end = None if seconds is None else time.monotonic() + seconds
     for thread in threads:
-        thread.join()
+        thread.join(None if end is None else max(0, end - time.monotonic()))

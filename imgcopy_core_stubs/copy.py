@@ -16,6 +16,7 @@ from imgcopy_core_stubs._copy_blob import (
     put_document,
     reuse_layer,
 )
+from imgcopy_core_stubs._copy_streams import Cancellation
 from imgcopy_core_stubs._copy_walk import DecidedImage, Sides, Walk, opened
 from imgcopy_core_stubs._parallel import Turn, run_in_parallel
 from imgcopy_core_stubs._value import Value
@@ -92,7 +93,10 @@ def copy_image(
 
 
 class _Notifier:
-    """Hands events to observers, one at a time whatever thread they come from."""
+    """Hands events to observers, one at a time whatever thread they come from.
+
+    `CopyFailed` is the last one: a thread that an interrupted copy left behind has no more to say.
+    """
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
@@ -100,7 +104,10 @@ class _Notifier:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            for observer in self._observers:
+            observers = self._observers
+            if isinstance(event, CopyFailed):
+                self._observers = ()
+            for observer in observers:
                 observer(event)
 
 
@@ -110,7 +117,7 @@ class _Copy(Walk[RawManifest]):
     def __init__(self, sides: Sides, notify: _Notifier) -> None:
         super().__init__(sides)
         self._notify = notify
-        self._cancelled = threading.Event()
+        self._cancelled = Cancellation()
 
     def take_index(
         self,

@@ -1,3 +1,4 @@
+import _thread
 import base64
 import gzip
 import hashlib
@@ -714,3 +715,26 @@ def test_an_interrupt_leaves_nothing() -> None:
         copy_image(source_of(TOP), destination)
     assert destination.log == ["close destination"]
     assert_no_threads_are_left()
+
+
+def test_a_thread_that_is_left_behind_has_no_more_to_say() -> None:
+    freed = threading.Event()
+
+    class Stuck(MemoryDestination):
+        def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
+            stored = super().put_blob(stream, info, is_config=is_config)
+            if info.digest == parsed(BASE[0]):
+                _thread.interrupt_main()
+                assert freed.wait(timeout=30)
+            return stored
+
+    source = source_of(BASE, TOP)
+    source.parallel = True
+    events: list[Event] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            copy_image(source, _OtherDestination(Stuck, LAYOUT), observers=[events.append])
+    finally:
+        freed.set()
+    assert_no_threads_are_left()
+    assert isinstance(events[-1], CopyFailed)
