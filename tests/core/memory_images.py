@@ -90,7 +90,7 @@ def source_of(*layers: tuple[bytes, bytes], **arguments: Any) -> MemoryImage:
 
 
 def zipped(plain: bytes) -> tuple[bytes, bytes]:
-    return gzip.compress(plain), plain
+    return gzip.compress(plain, mtime=0), plain
 
 
 def stored_manifest(place: MemoryImage) -> Json:
