@@ -38,6 +38,7 @@ from imgcopy_core_stubs.errors import (
     DestinationStateError,
     DestinationWriteFailed,
     DigestMismatch,
+    SizeMismatch,
     SourceNotFound,
     TooLarge,
 )
@@ -129,12 +130,19 @@ def put_document(
 
 
 def reuse_layer(destination: ImageDestination, task: LayerTask) -> StoredLayer | None:
-    """Return the layer if the destination has it already, in the form that is wanted there."""
+    """Return the layer if the destination has it already, in the form that is wanted there.
+
+    Raises:
+        SizeMismatch: It has another size than the manifest says: another manifest named the same
+            layer with its true size.
+    """
     if task.wanted is None:
         return None
     reused = destination.try_reusing_blob(task.wanted, can_substitute=False)
     if reused is None or reused.digest is None or reused.size is None:
         return None
+    if task.wanted.size not in (None, reused.size):
+        raise SizeMismatch(task.what, task.wanted.size, reused.size)
     compression = Compression.NONE if task.accepted == {Compression.NONE} else None
     return StoredLayer(reused.digest, reused.size, compression)
 

@@ -332,6 +332,9 @@ class ImageDestination(Closing, Protocol):
     def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
         """Return a blob that is here already and need not be put, or None.
 
+        The answer has the size that the blob has here, whatever `info` says: that comes from a
+        manifest, and the engine holds one against the other.
+
         Args:
             info: The blob that is wanted; its digest must be known.
             can_substitute: A blob of the same content in another form would do as well.

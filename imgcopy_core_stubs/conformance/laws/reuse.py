@@ -1,5 +1,7 @@
 """Reusing blobs: only what is really there, and what is reused is part of the image."""
 
+import contextlib
+
 from attrs import evolve
 
 from imgcopy_core_stubs.conformance.checking import require_nothing_else, require_stored
@@ -19,6 +21,10 @@ def try_reusing(
     info = evolve(blob.info, size=size)
     with calling("try_reusing_blob", "return None for whatever is not there"):
         answer = destination.try_reusing_blob(info, can_substitute=False)
+    return _checked(answer, blob)
+
+
+def _checked(answer: BlobInfo | None, blob: Blob) -> BlobInfo | None:
     if answer is None:
         return None
     require_instance(answer, BlobInfo, "try_reusing_blob")
@@ -69,6 +75,24 @@ def what_was_put(subject: Subject) -> None:
         put_manifest(destination, image)
         commit(destination)
     require_nothing_else(require_stored(subject, spot, image), image)
+
+
+@law(About.DESTINATION, "a blob has its own size, whatever size is asked for")
+def asked_with_another_size(subject: Subject) -> None:
+    """A blob that was put is not offered with a wrong size because a manifest has that."""
+    image = image_for(subject.capabilities)
+    with subject.destination(subject.new_spot()) as destination:
+        for blob in image.layers:
+            put_blob(destination, blob)
+            for size in (len(blob.content) - 1, len(blob.content) + 1):
+                answer = None
+                info = evolve(blob.info, size=size)
+                with (
+                    calling("try_reusing_blob", "return what is stored, or None"),
+                    contextlib.suppress(DestinationError),  # it may say that there is no such blob
+                ):
+                    answer = destination.try_reusing_blob(info, can_substitute=False)
+                _checked(answer, blob)
 
 
 @law(About.DESTINATION, "what is reused is part of the image")

@@ -118,6 +118,7 @@ class LooksForNothing(ShelfDestination):
 @caught_by(
     "destination: what was put is known by its digest and size",
     "of None",
+    "destination: a blob has its own size, whatever size is asked for",
 )
 class ForgetsSizes(ShelfDestination):
     """Offers a blob again without its size, where that is not asked for."""
@@ -125,6 +126,18 @@ class ForgetsSizes(ShelfDestination):
     def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
         found = super().try_reusing_blob(info, can_substitute=can_substitute)
         return info if found is not None else None
+
+
+@caught_by(
+    "destination: a blob has its own size, whatever size is asked for",
+    "try_reusing_blob to return sha256:",
+)
+class EchoesSizes(ShelfDestination):
+    """Offers a blob again with the size that is asked for."""
+
+    def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
+        found = super().try_reusing_blob(info, can_substitute=can_substitute)
+        return found and evolve(found, size=info.size or found.size)
 
 
 @caught_by("destination: several images at a time do not mix", "no blob to be stored but those")

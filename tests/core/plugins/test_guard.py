@@ -350,9 +350,8 @@ class TestDestinations:
             ({"try_reusing_blob": gives(BlobInfo())}, "did not say which digest and size the blob"),
             (
                 {"try_reusing_blob": gives(BlobInfo(CONFIG, 7))},
-                f"try_reusing_blob returned {CONFIG} of 7 bytes, not {LAYER} of ",
+                f"try_reusing_blob returned {CONFIG}, not {LAYER}",
             ),
-            ({"try_reusing_blob": gives(BlobInfo(LAYER, 7))}, "of 7 bytes, not "),
             ({"put_manifest": fails(ZeroDivisionError("by zero"))}, f'"memory" {DIVISION}'),
             ({"commit": fails(ZeroDivisionError("by zero"))}, f'commit of "memory" {DIVISION}'),
             ({"close": fails(ZeroDivisionError("by zero"))}, f'__exit__ of "memory" {DIVISION}'),
@@ -409,6 +408,12 @@ class TestDestinations:
             reused = opened.try_reusing_blob(BlobInfo(LAYER, 9), can_substitute=True)
 
         assert reused == BlobInfo(CONFIG, 7)
+
+    def test_a_blob_may_have_another_size_than_was_asked_for(self) -> None:
+        with destination(try_reusing_blob=gives(BlobInfo(LAYER, 7))).open_destination() as opened:
+            reused = opened.try_reusing_blob(BlobInfo(LAYER, 9), can_substitute=False)
+
+        assert reused == BlobInfo(LAYER, 7)
 
     def test_reading_on_after_put_blob_is_not_possible(self) -> None:
         streams: list[Any] = []
