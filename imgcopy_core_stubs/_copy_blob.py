@@ -24,6 +24,7 @@ from imgcopy_core_stubs._copy_streams import (
     Cancellation,
     HandoverStream,
     HashedApartWhenLast,
+    LimitedStream,
     SourceStream,
 )
 from imgcopy_core_stubs._parallel import Turn
@@ -187,6 +188,8 @@ def copy_layer(
         wanted = blob
         if compression is Compression.NONE:
             _check_plain_layer(task)
+            if task.limit is not None and blob.size is None:
+                stream = LimitedStream(stream, f"the content of {what}", task.limit)
             if task.diff_id not in (None, blob.digest):  # a digest of another algorithm
                 stream = VerifyingStream(stream, f"the content of {what}", digest=task.diff_id)
                 verifying.append(stream)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from imgcopy_core_stubs._parallel import Turn
-from imgcopy_core_stubs.errors import SourceReadFailed
+from imgcopy_core_stubs.errors import SourceReadFailed, TooLarge
 from imgcopy_core_stubs.streams import ByteStream, ReadAhead, VerifyingStream, WrappingStream
 
 _WORTH_A_THREAD: Final = 1024 * 1024
@@ -106,6 +106,30 @@ class SourceStream(WrappingStream):
     def _check_cancelled(self) -> None:
         if self._cancelled is not None and self._cancelled.is_set():
             raise CopyCancelled
+
+
+class LimitedStream(WrappingStream):
+    """Lets no more bytes through than a limit.
+
+    Args:
+        inner: The stream to read; owned from now on.
+        what: The bytes' name for error messages.
+        limit: The most bytes.
+    """
+
+    def __init__(self, inner: ByteStream, what: str, limit: int) -> None:
+        super().__init__(inner)
+        self._what = what
+        self._limit = limit
+        self._bytes_read = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next chunk. Raises `TooLarge` where there are more bytes."""
+        chunk = self._inner.read(size)
+        self._bytes_read += len(chunk)
+        if self._bytes_read > self._limit:
+            raise TooLarge(self._what, self._limit)
+        return chunk
 
 
 class HashedApartWhenLast(WrappingStream):

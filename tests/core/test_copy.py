@@ -31,6 +31,7 @@ from imgcopy_core_stubs import (
     Digest,
     DigestMismatch,
     Event,
+    ImageManifest,
     Instances,
     InvalidDocument,
     InvalidOption,
@@ -293,6 +294,27 @@ def test_a_bomb_is_refused_over_the_limit_that_the_user_set() -> None:
     )
     options = CopyOptions(layer_limit=9_999_999)
     assert_nothing_is_stored(source, TooLarge, options=options)
+
+
+class _WithoutSizes(MemoryImage):
+    def open_source(self, options: object | None = None) -> MemorySource:
+        class Source(MemorySource):
+            def layer_infos_for_copy(self, manifest: ImageManifest) -> Sequence[BlobInfo]:
+                return [BlobInfo(layer.digest) for layer in manifest.layers]
+
+        return Source(self)
+
+
+@pytest.mark.parametrize("zip_it", [False, True])
+def test_the_limit_holds_for_a_layer_of_unknown_size(*, zip_it: bool) -> None:
+    plain = bytes(2_000_000)
+    source = _WithoutSizes("source")
+    source.manifest = add_image(source, [zipped(plain) if zip_it else (plain, plain)])
+    options = CopyOptions(layer_limit=2_000_000)
+    copy_image(source, MemoryImage(capabilities=ARCHIVE), options=options)
+    options = CopyOptions(layer_limit=1_999_999)
+    error = assert_nothing_is_stored(source, TooLarge, options=options)
+    assert str(error).startswith("the content of layer sha256:")
 
 
 @pytest.mark.parametrize("capabilities", [LAYOUT, DIRECTORY])
