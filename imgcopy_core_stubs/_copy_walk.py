@@ -183,6 +183,8 @@ class Walk(ABC, Generic[Stored]):
             raise nested_too_deeply(sides.source_name)
         media_type = sides.planner.index_type(index.media_type)
         signatures = self._signatures(named)
+        if media_type != index.media_type:
+            self.check_change(signatures)
         instances = []
         if sides.options.instances is Instances.ALL:
             instances = [self._take_instance(each, depth=depth + 1) for each in index.manifests]
@@ -215,6 +217,8 @@ class Walk(ABC, Generic[Stored]):
         planner = sides.planner
         media_type = planner.image_type(image.media_type)
         signatures = self._signatures((named or image.digest) if chosen else None)
+        if media_type != image.media_type:
+            self.check_change(signatures)
         config_name = f"config of {quote(sides.source_name)}"
         raw_config = read_document(sides.source, image.config, config_name)
         config = None

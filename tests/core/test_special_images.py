@@ -10,6 +10,7 @@ from imgcopy_core_stubs import (
     CopyOptions,
     DestinationCapabilities,
     Digest,
+    Instances,
     Platform,
     SourceNotFound,
     UnsupportedByDestination,
@@ -303,12 +304,17 @@ def test_signatures_that_cannot_be_stored() -> None:
         assert f"read {digest(BASE[0])[7:15]}" not in source.log
 
 
-def test_signatures_that_would_be_void() -> None:
-    error = assert_nothing_is_stored(signed(), UnsupportedByDestination, DIRECTORY, TO_DOCKER)
-    assert str(error) == (
-        '"memory:image": the manifest would change, and its signatures be void '
-        "(--remove-signatures copies the image without them)"
-    )
+def test_signatures_that_would_be_void_are_refused_before_a_layer_is_read() -> None:
+    index = index_of("linux/amd64", base=[BASE])
+    index.image_signatures[None] = (b"signature",)
+    everything = evolve(TO_DOCKER, instances=Instances.ALL)
+    for source, options in ((signed(), TO_DOCKER), (index, everything)):
+        error = assert_nothing_is_stored(source, UnsupportedByDestination, DIRECTORY, options)
+        assert str(error) == (
+            '"memory:image": the manifest would change, and its signatures be void '
+            "(--remove-signatures copies the image without them)"
+        )
+        assert f"read {digest(BASE[0])[7:15]}" not in source.log
 
 
 def test_signatures_are_left_behind_where_that_is_asked_for() -> None:
