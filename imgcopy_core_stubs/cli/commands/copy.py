@@ -135,8 +135,8 @@ def command(  # noqa: PLR0913  (an argument for each option)
     imgcopy copy --platform linux/arm64 oci:layout dir:app
     imgcopy copy --all-images docker-archive:old.tar docker-archive:more.tar oci:layout
     """  # noqa: D301  (click keeps the lines after \b as they are)
-    if dry_run and digestfile is not None:
-        raise InvalidOption("--dry-run", "cannot be combined with --digestfile")
+    if dry_run:
+        _refuse_what_needs_a_copy(digestfile, progress)
     instances = _instances(multi_arch, all_instances=all_instances)
     options = CopyOptions(
         platform=platform if instances is Instances.SYSTEM else None,
@@ -183,7 +183,9 @@ def command(  # noqa: PLR0913  (an argument for each option)
     if dry_run:
         from imgcopy_core_stubs.cli.plan_text import print_plans  # noqa: PLC0415  (rarely needed)
 
-        print_plans(job.plan())
+        plans = job.plan()
+        if not quiet:
+            print_plans(plans)
         return
     with digest_file(digestfile) as write_digest:
         with progress_shown(style) as shown:
@@ -278,6 +280,13 @@ def _instances(multi_arch: str | None, *, all_instances: bool) -> Instances:
     if all_instances and multi_arch not in (None, Instances.ALL.value):
         raise InvalidOption("--all", f"cannot be combined with --multi-arch {multi_arch}")
     return Instances.ALL if all_instances else Instances(multi_arch or "system")
+
+
+def _refuse_what_needs_a_copy(digestfile: str | None, progress: str | None) -> None:
+    if digestfile is not None:
+        raise InvalidOption("--dry-run", "cannot be combined with --digestfile")
+    if progress not in (None, ProgressStyle.NONE.value):
+        raise InvalidOption("--dry-run", f"cannot be combined with --progress {progress}")
 
 
 def _progress_style(progress: str | None, *, quiet: bool) -> ProgressStyle:

@@ -356,6 +356,14 @@ class TestOptionsThatDoNotApply:
                 '"--dry-run": cannot be combined with --digestfile',
             ),
             (
+                ["--dry-run", "--progress", "json"],
+                '"--dry-run": cannot be combined with --progress json',
+            ),
+            (
+                ["--dry-run", "--progress", "auto"],
+                '"--dry-run": cannot be combined with --progress auto',
+            ),
+            (
                 ["--platform", "linux/arm64", "--override-os", "linux"],
                 '"--platform": cannot be combined with --override-os',
             ),

@@ -63,11 +63,23 @@ def test_each_layer_and_the_sums(run: Runner, packed: tuple[Layout, str], tmp_pa
 def test_what_can_stay_stays(run: Runner, packed: tuple[Layout, str], tmp_path: Path) -> None:
     layout, digest = packed
 
-    result = run("copy", "--dry-run", "-q", f"oci:{layout.path}:packed", f"dir:{tmp_path}/copy")
+    result = run("copy", "--dry-run", f"oci:{layout.path}:packed", f"dir:{tmp_path}/copy")
 
     first, *_, last = result.stdout.decode().splitlines()
     assert first == f"linux/amd64: manifest {digest} stays"
     assert last == f"would read {len(ZIPPED) + 5} bytes and write {len(ZIPPED) + 5} bytes"
+
+
+def test_quiet_says_nothing_unless_the_copy_would_fail(
+    run: Runner, packed: tuple[Layout, str], tmp_path: Path
+) -> None:
+    quietly = "copy", "--dry-run", "--quiet", f"oci:{packed[0].path}:packed"
+
+    result = run(*quietly, f"dir:{tmp_path}/copy")
+    assert (result.code, result.stdout, result.stderr) == (0, b"", "")
+    refused = run(*quietly, f"dir:{tmp_path}/missing/copy")
+    assert (refused.code, refused.stdout) == (5, b"")
+    assert "missing" in refused.error
 
 
 def test_what_is_there_is_reused(run: Runner, packed: tuple[Layout, str]) -> None:
