@@ -12,7 +12,7 @@ from attrs import fields, frozen
 class Value:
     """Equal to objects of its own class whose fields are equal.
 
-    Fields with `eq=False` or `repr=False` are left out, as attrs leaves them out.
+    Fields with `eq=False`, `hash=False` or `repr=False` are left out, as attrs leaves them out.
     """
 
     def __eq__(self, other: object) -> bool:
@@ -21,7 +21,9 @@ class Value:
         return self._compared() == other._compared()
 
     def __hash__(self) -> int:
-        return hash(self._compared())
+        # attrs says None for a field that is part of the hash if it is compared.
+        hashed = (f.name for f in fields(type(self)) if (f.eq if f.hash is None else f.hash))
+        return hash(tuple(getattr(self, name) for name in hashed))
 
     def __repr__(self) -> str:
         names = (field.name for field in fields(type(self)) if field.repr)

@@ -47,7 +47,7 @@ class Descriptor(Value):
     size: int
     media_type: str = field(default="", metadata={"key": "mediaType"})
     urls: tuple[str, ...] = ()
-    annotations: Mapping[str, str] = field(factory=dict)
+    annotations: Mapping[str, str] = field(factory=dict, hash=False)
     data: str = ""
     platform: Platform | None = None
     artifact_type: str = field(default="", metadata={"key": "artifactType"})

@@ -47,7 +47,7 @@ class BlobInfo(Value):
     size: int | None = None
     media_type: str = ""
     urls: tuple[str, ...] = ()
-    annotations: Mapping[str, str] = field(factory=dict)
+    annotations: Mapping[str, str] = field(factory=dict, hash=False)
 
     @classmethod
     def of(cls, descriptor: Descriptor) -> Self:

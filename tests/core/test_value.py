@@ -7,6 +7,7 @@ from attrs import field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgcopy_core_stubs import BlobInfo, Descriptor, Digest
 from imgcopy_core_stubs._value import Value
 
 
@@ -16,6 +17,7 @@ class Written:
     size: int | None = None
     note: str = field(default="", eq=False)
     secret: str = field(default="", repr=False)
+    labels: dict[str, str] = field(factory=dict, hash=False)
 
 
 @frozen(eq=False, repr=False)
@@ -24,12 +26,14 @@ class Inherited(Value):
     size: int | None = None
     note: str = field(default="", eq=False)
     secret: str = field(default="", repr=False)
+    labels: dict[str, str] = field(factory=dict, hash=False)
 
 
-_Fields: TypeAlias = tuple[str, int | None, str, str]
+_Fields: TypeAlias = tuple[str, int | None, str, str, dict[str, str]]
 
 _few = st.sampled_from(["", "a", "b"])
-_fields = st.tuples(_few, st.sampled_from([None, 0, 1]), _few, _few)
+_labels = st.dictionaries(_few, _few, max_size=1)
+_fields = st.tuples(_few, st.sampled_from([None, 0, 1]), _few, _few, _labels)
 
 
 @given(_fields, _fields)
@@ -38,6 +42,8 @@ def test_equality_is_the_one_that_attrs_writes(one: _Fields, other: _Fields) -> 
     assert (Inherited(*one) == Inherited(*other)) is equal
     assert (Inherited(*one) != Inherited(*other)) is not equal
     assert (len({Inherited(*one), Inherited(*other)}) == 1) is equal
+    same_hash = hash(Written(*one)) == hash(Written(*other))
+    assert (hash(Inherited(*one)) == hash(Inherited(*other))) is same_hash
 
 
 @given(_fields)
@@ -58,6 +64,13 @@ def test_another_class_is_never_equal() -> None:
 def test_what_cannot_be_hashed_is_in_no_set() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(Inherited([]))  # type: ignore[arg-type]  # a list is no name
+
+
+def test_blobs_can_be_in_sets_whatever_their_annotations() -> None:
+    digest = Digest.of(b"blob")
+    descriptors = [Descriptor(digest, 4, annotations={"key": value}) for value in "aab"]
+    assert len(set(descriptors)) == 2
+    assert len(set(map(BlobInfo.of, descriptors))) == 2
 
 
 def test_nothing_can_be_added() -> None:
