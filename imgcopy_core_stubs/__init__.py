@@ -129,12 +129,15 @@ _CONTENTS: Final = {
     "waiting": ("WaitingReader", "flush_all", "write_all"),
 }
 _HOMES: Final = {name: module for module, names in _CONTENTS.items() for name in names}
+_MODULES: Final = ("image_layout", "media_types")
 
-__all__ = sorted([*_HOMES, "image_layout", "media_types"])  # noqa: PLE0605  (a list, as it should be)
+__all__ = sorted([*_HOMES, *_MODULES])  # noqa: PLE0605  (a list, as it should be)
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from the module that is its home."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     module = _HOMES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
