@@ -52,7 +52,8 @@ class DestinationCapabilities(Value):
     """Only an image for this machine's operating system makes sense there."""
 
     ignores_embedded_docker_reference: bool = False
-    """A docker reference embedded in a manifest (schema 1) is of no importance there."""
+    """A docker reference embedded in a manifest (schema 1) is of no importance there. The engine
+    does not ask yet: it copies no manifest that has one."""
 
     parallel_put_blob: bool = False
     """`put_blob` may be called from several threads at a time.

@@ -315,6 +315,9 @@ class ImageDestination(Closing, Protocol):
         size that `info` names; such a blob must not stay. A blob without a digest is stored under
         the one that its bytes turn out to have.
 
+        Any `BaseException` may come out of the stream, for the engine stops a copy by one that is
+        no `Exception`. So clean up in `finally` or `except BaseException`.
+
         Args:
             stream: The bytes; the caller closes it.
             info: What is known of the blob. Digest and size may be unknown.
@@ -337,7 +340,8 @@ class ImageDestination(Closing, Protocol):
 
         Args:
             info: The blob that is wanted; its digest must be known.
-            can_substitute: A blob of the same content in another form would do as well.
+            can_substitute: A blob of the same content in another form would do as well. The engine
+                always says False yet.
 
         Raises:
             DestinationStateError: The digest is unknown, which is a bug of the caller.
