@@ -11,13 +11,14 @@ that name, and it is an error if neither has.
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final
 
 import attrs
 from attrs import frozen
 
 from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidOption
+from imgcopy_core_stubs.option_fields import item_type
 from imgcopy_core_stubs.options import parse_options, structure_options
 from imgcopy_core_stubs.quoting import listing, quote, strerror
 from imgcopy_core_stubs.transport import Transport
@@ -173,6 +174,5 @@ def variable_prefix(scheme: str) -> str:
 def _pairs(cls: type[attrs.AttrsInstance], name: str, text: str) -> list[tuple[str, str]]:
     """Return the pairs that a variable stands for: for an option of several values, one each."""
     attrs.resolve_types(cls)
-    kind = attrs.fields_dict(cls)[name].type
-    is_list = any(get_origin(member) is tuple for member in (kind, *get_args(kind)))
+    _, is_list = item_type(attrs.fields_dict(cls)[name].type)
     return [(name, part) for part in (text.split(",") if is_list else [text])]
