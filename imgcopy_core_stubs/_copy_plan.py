@@ -176,7 +176,7 @@ class Planner:
                 f"{quote(self.destination)} cannot store a manifest of type {quote(wanted)} "
                 f"(it takes {listing(accepted)})"
             )
-            raise InvalidOption("format", problem)
+            raise InvalidOption("--format", problem)
         if wanted is None:
             candidates = [current] if not accepted or current in accepted else accepted
             wanted = next((candidate for candidate in candidates if candidate in family), None)

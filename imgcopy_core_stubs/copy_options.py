@@ -22,7 +22,11 @@ class Instances(Enum):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class CopyOptions(Value):
-    """How an image is copied."""
+    """How an image is copied.
+
+    Errors name these options as the command line has them: `manifest_type` is `--format` there,
+    `layer_limit` is `--max-layer-size`, `instances` is `--multi-arch`.
+    """
 
     platform: Platform | None = None
     """The platform to choose from an index; None: this machine's. A single image must fit it."""

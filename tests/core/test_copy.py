@@ -323,7 +323,7 @@ def test_a_limit_is_refused_where_layers_are_not_decompressed(
 ) -> None:
     options = CopyOptions(layer_limit=10_000_000)
     error = assert_nothing_is_stored(source_of(BASE), InvalidOption, capabilities, options)
-    assert "takes layers as they come" in str(error)
+    assert str(error).startswith('option "--max-layer-size": "memory:image" takes layers as they')
 
 
 def test_a_media_type_that_lies_about_the_compression_is_of_no_account() -> None:
@@ -370,7 +370,7 @@ def test_a_manifest_type_that_the_destination_cannot_store() -> None:
     options = CopyOptions(manifest_type=media_types.OCI_MANIFEST)
     error = assert_nothing_is_stored(source_of(BASE), InvalidOption, ARCHIVE, options)
     assert str(error) == (
-        'option "format": "memory:image" cannot store a manifest of type '
+        'option "--format": "memory:image" cannot store a manifest of type '
         f'"{media_types.OCI_MANIFEST}" (it takes "{media_types.DOCKER_MANIFEST}")'
     )
 
