@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs import Digest, DockerReference, JsonObject
+from imgcopy_core_stubs import Digest, DockerReference, JsonObject, JsonValue, encode_json
 
 BLOCK: Final = 512
 """The size in bytes of a tar block: headers are one, bodies are padded to whole ones."""
@@ -128,7 +128,7 @@ def manifest_document(items: Iterable[ManifestItem]) -> bytes:
 
 def repositories_document(top_layers: Mapping[DockerReference, str]) -> bytes:
     """Return the bytes of `repositories`: for each tag the id of its top layer's v1 folder."""
-    repositories: dict[str, dict[str, str]] = {}
+    repositories: dict[str, JsonObject] = {}
     for reference, folder_id in sorted(top_layers.items(), key=lambda item: str(item[0])):
         repositories.setdefault(reference.name, {})[reference.tag or ""] = folder_id
     return _go_json({name: repositories[name] for name in sorted(repositories)})
@@ -168,6 +168,6 @@ def json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).translate(_GO_ESCAPES)
 
 
-def _go_json(value: object) -> bytes:
-    """Write JSON of names and digests, which are plain ASCII without HTML."""
-    return json.dumps(value, separators=(",", ":")).encode()
+def _go_json(value: JsonValue) -> bytes:
+    """Write JSON, keys in their order, strings as Go writes them, number literals as they were."""
+    return encode_json(value).decode().translate(_GO_ESCAPES).encode()

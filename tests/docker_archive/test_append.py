@@ -348,6 +348,31 @@ def test_an_archive_that_another_tool_wrote(sources: list[ImageReference], tmp_p
     assert json.loads(members["repositories"])["docker.io/library/old"] == {"1": "f"}
 
 
+def test_what_another_tool_says_of_an_image_stays_as_it_is_written(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    """Numbers too that no integer of 64 bits holds, and text beyond ASCII."""
+    others = (
+        '"Extra":[1.50,1e3,-0,20000000000000000000,7,null,true],'
+        '"Na\u00efve":{"b":"\U0001f433","a":"\\u003cp\\u003e"}'
+    )
+    item = f'{{"Config":"c.json","RepoTags":["old:1"],"Layers":null,{others}}}'
+    path = tmp_path / "a.tar"
+    member = expected_archive.member
+    path.write_bytes(
+        expected_archive.archive(
+            member("c.json", b'{"rootfs":{"type":"layers","diff_ids":[]}}'),
+            member("manifest.json", f"[{item}]".encode()),
+        )
+    )
+
+    copy_image(sources[0], target(path, "app:1"), destination_options=appending())
+
+    listed = expected_archive.read(path.read_bytes())["manifest.json"]
+    assert isinstance(listed, bytes)
+    assert listed.decode().startswith(f"[{item},")
+
+
 def test_an_archive_that_lists_one_image_twice(
     sources: list[ImageReference], tmp_path: Path
 ) -> None:
