@@ -109,6 +109,39 @@ def test_all_images_of_a_reference_that_names_one(source: Path, tmp_path: Path) 
     assert names(target) == ["example.org/one:1", "example.org/one:latest"]
 
 
+@pytest.mark.parametrize("tag", ["", ":1"])
+def test_a_name_with_a_digest_is_no_name_to_inherit(tmp_path: Path, tag: str) -> None:
+    """As containerd names what was pulled by its digest."""
+    layout = Layout(tmp_path / "source")
+    pulled, named_twice = layout.image("pulled"), layout.image("named twice")
+    full = f"docker.io/library/alpine{tag}@{pulled['digest']}"
+    layout.write_index(
+        {**pulled, "annotations": {CONTAINERD_NAME: full}},
+        {**named_twice, "annotations": {CONTAINERD_NAME: full}},
+        named(named_twice, "example.org/own:1"),
+    )
+    with oci(layout.path).open_images() as images:
+        found = [[str(name) for name in image.names()] for image in images.references()]
+    assert found == [[], ["example.org/own:1"]]
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
+    assert names(target) == [None, "example.org/own:1"]
+
+
+def test_the_images_of_a_layout_are_equal_by_their_positions(source: Path) -> None:
+    with oci(source).open_images() as once, oci(source).open_images() as again:
+        first, second = list(once.references()), list(again.references())
+    assert first == second
+    assert len({*first, *second}) == len(first) == 3
+
+
+def test_the_places_of_new_images_are_equal_by_their_names(tmp_path: Path) -> None:
+    one, two = (DockerReference.parse(f"example.org/app:{tag}") for tag in "12")
+    with oci(tmp_path / "target").open_collection() as collection:
+        assert collection.place([one]) == collection.place([one])
+        assert len({collection.place(names) for names in ([one], [one], [two], [])}) == 3
+
+
 def test_a_plan_says_what_is_read_for_each(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "source")
     base, *tops = (layout.blob(content) for content in (b"base", b"one", b"two"))

@@ -114,8 +114,8 @@ class _LayoutImage(ImageReference):
 
     path: str
     position: int
-    descriptor: Descriptor
-    known_names: tuple[DockerReference, ...]
+    descriptor: Descriptor = field(eq=False)
+    known_names: tuple[DockerReference, ...] = field(eq=False)
 
     def __str__(self) -> str:
         return unparse(self.path, None, self.position)
@@ -140,7 +140,7 @@ class _NewImage(ImageReference):
 
     path: str
     image_names: tuple[str, ...]
-    options: OciDestinationOptions
+    options: OciDestinationOptions = field(eq=False)
     layout: WritableLayout = field(eq=False, repr=False)
 
     def __str__(self) -> str:
@@ -156,10 +156,15 @@ class _NewImage(ImageReference):
 
 
 def _name(descriptor: Descriptor) -> DockerReference | None:
-    """Return the full name that a descriptor gives its image; a bare tag is none."""
+    """Return the full name that a descriptor gives its image, with a tag.
+
+    A bare tag is none; nor is a name with a digest, which says what the image is, not its tag.
+    """
     for key in (FULL_NAME, REF_NAME):
         text = descriptor.annotations.get(key, "")
         if "/" in text or ":" in text:
             with suppress(InvalidReference):
-                return DockerReference.parse(text).tagged()
+                name = DockerReference.parse(text)
+                if name.digest is None:
+                    return name.tagged()
     return None
