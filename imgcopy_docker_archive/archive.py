@@ -3,13 +3,11 @@
 import contextlib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from imgcopy_core_stubs import (
-    STANDARD_OUTPUT_PATHS,
     AtomicFile,
     DestinationStateError,
-    DestinationWriteFailed,
     DockerReference,
     ImageCollection,
     ImageDestination,
@@ -20,7 +18,6 @@ from imgcopy_core_stubs import (
     Platform,
     UsageError,
     is_pipe_or_device,
-    open_standard_output,
     options_or_default,
     quote,
 )
@@ -28,14 +25,13 @@ from imgcopy_docker_archive._tag import parse_tag
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing, Layout
 from imgcopy_docker_archive.writing._compressed_output import compressed_output
 from imgcopy_docker_archive.writing._output import DestinationFile
+from imgcopy_docker_archive.writing._stream_output import is_standard_output, open_stream
 from imgcopy_docker_archive.writing.destination import DockerArchiveDestination
 from imgcopy_docker_archive.writing.writer import ArchiveWriter
 
 if TYPE_CHECKING:  # loaded when they are used
     from imgcopy_docker_archive.writing._old_archive import OldArchive
     from imgcopy_docker_archive.writing.oci_writer import OciArchiveWriter
-
-STANDARD_OUTPUT: Final = ("-", *STANDARD_OUTPUT_PATHS)
 
 
 class DockerArchive(ImageCollection):
@@ -66,7 +62,7 @@ class DockerArchive(ImageCollection):
         self.path = path
         """The archive's place, as it was given."""
         self._platform = Platform.parse(options.platform) if options.platform else None
-        is_stream = path in STANDARD_OUTPUT or is_pipe_or_device(path)
+        is_stream = is_standard_output(path) or is_pipe_or_device(path)
         if is_stream:
             _refuse_what_needs_a_file(path, options)
         with ExitStack() as stack:
@@ -74,7 +70,7 @@ class DockerArchive(ImageCollection):
             layout = _layout(path, options, old)
             replace = old is not None or options.existing is Existing.REPLACE
             file: DestinationFile = (
-                _open_stream(path)
+                open_stream(path)
                 if is_stream
                 else AtomicFile(path, replace=replace, fsync=options.fsync)
             )
@@ -251,41 +247,3 @@ class _Place(ImageReference):
     def open_destination(self, options: object | None = None) -> ImageDestination:
         del options  # the archive has them
         return self._archive.destination(self._tags)
-
-
-class _OpenFile:
-    """A pipe or a device: what is written to it is out, commit only closes it."""
-
-    def __init__(self, path: str, file: BinaryIO) -> None:
-        self._path = path
-        self.file = file
-
-    def commit(self) -> None:
-        try:
-            self.file.close()
-        except OSError as error:
-            raise DestinationWriteFailed(self._path, error) from error
-
-    def discard(self) -> None:
-        with contextlib.suppress(OSError):
-            self.file.close()
-
-
-def _open_stream(path: str) -> _OpenFile:
-    if path in STANDARD_OUTPUT:
-        return _OpenFile(path, _standard_output(path))
-    try:
-        return _OpenFile(path, open(path, "wb", buffering=0))
-    except OSError as error:
-        raise DestinationWriteFailed(path, error) from error
-
-
-def _standard_output(path: str) -> BinaryIO:
-    try:
-        file = open_standard_output()
-    except OSError as error:
-        raise DestinationWriteFailed(path, error) from error
-    if file.isatty():
-        file.close()
-        raise InvalidDestination(path, "it is a terminal (redirect it to a file or a pipe)")
-    return file
