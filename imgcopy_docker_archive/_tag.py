@@ -9,10 +9,19 @@ def parse_tag(text: str) -> DockerReference:
     Raises:
         InvalidReference: It is malformed, or has a digest, which an archive has no place for.
     """
-    reference = DockerReference.parse(text)
-    if reference.digest is not None:
-        raise InvalidReference(text, "an image in an archive is named by a tag, not by a digest")
-    return reference.tagged()
+    return checked_tag(DockerReference.parse(text))
+
+
+def checked_tag(name: DockerReference) -> DockerReference:
+    """Return the name of an image in an archive; a missing tag means `latest`.
+
+    Raises:
+        InvalidReference: It has a digest, which an archive has no place for.
+    """
+    if name.digest is not None:
+        problem = "an image in an archive is named by a tag, not by a digest"
+        raise InvalidReference(str(name), problem)
+    return name.tagged()
 
 
 def tag_or_none(text: str) -> DockerReference | None:

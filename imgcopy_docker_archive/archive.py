@@ -21,7 +21,7 @@ from imgcopy_core_stubs import (
     options_or_default,
     quote,
 )
-from imgcopy_docker_archive._tag import parse_tag
+from imgcopy_docker_archive._tag import checked_tag, parse_tag
 from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Existing, Layout
 from imgcopy_docker_archive.writing._compressed_output import compressed_output
 from imgcopy_docker_archive.writing._output import DestinationFile
@@ -109,8 +109,12 @@ class DockerArchive(ImageCollection):
         )
 
     def place(self, names: Sequence[DockerReference]) -> ImageReference:
-        """Return a reference to copy the next image to, with these names and tags."""
-        return _Place(self, tuple(names))
+        """Return a reference to copy the next image to, with these names and tags.
+
+        Raises:
+            InvalidReference: A name has a digest.
+        """
+        return _Place(self, tuple(map(checked_tag, names)))
 
     def reference(self, *tags: str) -> ImageReference:
         """Return a reference to copy the next image to, named by `tags` (`app`, `app:1`, …).

@@ -11,6 +11,7 @@ import pytest
 from imgcopy_core_stubs import (
     CopyOptions,
     CopySource,
+    DockerReference,
     ImageReference,
     Instances,
     InvalidOption,
@@ -23,7 +24,7 @@ from imgcopy_core_stubs import (
     plan_copy,
 )
 from imgcopy_core_stubs.transports.oci import OciTransport
-from imgcopy_docker_archive import DockerArchiveDestinationOptions
+from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions
 from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.transport import DockerArchiveTransport
 
@@ -79,6 +80,25 @@ def test_every_image_goes_from_archive_to_layout_to_archive(
         copy_images([CopySource(source, all_images=True)], target, options=keep)
     assert one.read_bytes() == two.read_bytes()
     assert tags(one) == [["example.org/first:1"], ["example.org/second:2"]]
+
+
+def test_a_name_with_a_digest_is_no_tag(layout: SourceLayout, tmp_path: Path) -> None:
+    """As containerd names what was pulled by its digest: no reader takes it as a RepoTag."""
+    pulled = layout.manifest(b"base")
+    name = f"docker.io/library/alpine@{pulled['digest']}"
+    index = {
+        "schemaVersion": 2,
+        "manifests": [{**pulled, "annotations": {"io.containerd.image.name": name}}],
+    }
+    (layout.path / "index.json").write_text(json.dumps(index))
+    path = tmp_path / "a.tar"
+    copy_images([CopySource(oci(layout.path), all_images=True)], archive(path))
+    assert tags(path) == [[]]
+    with (
+        DockerArchive(str(tmp_path / "b.tar")) as other,
+        pytest.raises(InvalidReference, match="named by a tag, not by a digest"),
+    ):
+        other.place([DockerReference.parse(name)])
 
 
 def test_one_that_fails_leaves_no_archive(layout: SourceLayout, tmp_path: Path) -> None:
