@@ -146,6 +146,12 @@ class DockerArchive(ImageCollection):
             raise DestinationStateError(self.path, "the archive was committed or closed already")
 
 
+def reference_text(path: str, image: str = "") -> str:
+    """Return the text of a reference: a path, in which colons are escaped, and an image in it."""
+    escaped = path.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{escaped}:{image}" if image else escaped
+
+
 def open_destination(
     path: str, tag: DockerReference | None, options: DockerArchiveDestinationOptions
 ) -> ImageDestination:
@@ -233,8 +239,7 @@ class _Place(ImageReference):
         self._tags = tags
 
     def __str__(self) -> str:
-        tags = "".join(f":{tag}" for tag in self._tags[:1])
-        return self._archive.path + tags
+        return reference_text(self._archive.path, str(self._tags[0]) if self._tags else "")
 
     @property
     def docker_reference(self) -> DockerReference | None:

@@ -32,7 +32,7 @@ from imgcopy_core_stubs import (
     quote,
 )
 from imgcopy_docker_archive._tag import parse_tag
-from imgcopy_docker_archive.archive import DockerArchive, open_destination
+from imgcopy_docker_archive.archive import DockerArchive, open_destination, reference_text
 from imgcopy_docker_archive.config import (
     DockerArchiveDestinationOptions,
     DockerArchiveSourceOptions,
@@ -192,10 +192,9 @@ class DockerArchiveReference(ImageReference):
         return evolve(options, layout=Layout.OCI)
 
     def __str__(self) -> str:
-        path = self.file.replace("\\", "\\\\").replace(":", "\\:")
         if self.index is not None:
-            return f"{path}:@{self.index}"
-        return f"{path}:{self.docker_reference}" if self.docker_reference else path
+            return reference_text(self.file, f"@{self.index}")
+        return reference_text(self.file, str(self.docker_reference or ""))
 
     @contextmanager
     def _hint_at_colons(self) -> Iterator[None]:

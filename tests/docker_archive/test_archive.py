@@ -27,6 +27,7 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions, Existing
 from imgcopy_docker_archive.archive import open_destination
+from imgcopy_docker_archive.transport import DockerArchiveTransport
 
 from . import expected_archive as expected
 from .images import Image, digest_of, make_image
@@ -295,6 +296,25 @@ def test_a_closed_archive_is_not_committed(path: Path) -> None:
     with pytest.raises(DestinationStateError, match="committed or closed already"):
         archive.commit()
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "text"),
+    [
+        ("a:b.tar", ("app:1", "more"), r"a\:b.tar:docker.io/library/app:1"),
+        ("a:b.tar", (), r"a\:b.tar"),
+        (r"a\b.tar", (), r"a\\b.tar"),
+    ],
+)
+def test_a_place_in_an_archive_prints_as_a_reference(
+    tmp_path: Path, name: str, tags: tuple[str, ...], text: str
+) -> None:
+    path = tmp_path / name
+    with DockerArchive(str(path)) as archive:
+        place = archive.reference(*tags)
+    assert str(place) == f"{tmp_path}/{text}"
+    parsed = DockerArchiveTransport().parse_reference(str(place))
+    assert (parsed.path, parsed.docker_reference) == (str(path), place.docker_reference)
 
 
 def test_an_archive_in_the_making_cannot_be_read(path: Path) -> None:
