@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
+from attrs import evolve
+
 from imgcopy_core_stubs import (
     AtomicFile,
     DestinationStateError,
@@ -47,20 +49,25 @@ class DockerArchive(ImageCollection):
     Args:
         path: The file; `-` or `/dev/stdout` is standard output, which like any pipe cannot wait
             for the commit.
-        options: How to write it; None: the defaults.
+        options: How to write it; None: the defaults. Each image is named where it is put.
 
     Raises:
         DestinationExists: There is a file already, and `options.existing` says to refuse it.
         InvalidDestination: It is a directory, a symlink, or a terminal; or it is to be appended
             to, and is no archive, or of another layout.
-        InvalidOption: An option does not apply to the layout.
+        InvalidOption: An option does not apply to the layout, or to an archive of several images.
         DestinationWriteFailed: The operating system reported an error.
     """
 
     def __init__(self, path: str, options: DockerArchiveDestinationOptions | None = None) -> None:
         options = options_or_default(DockerArchiveDestinationOptions, options)
+        if options.additional_tags:
+            problem = "several images are written, and each is named where it is put"
+            raise InvalidOption("additional_tags", problem)
         self.path = path
         """The archive's place, as it was given."""
+        self.options = options
+        """How it is written."""
         self._platform = Platform.parse(options.platform) if options.platform else None
         is_stream = is_standard_output(path) or is_pipe_or_device(path)
         if is_stream:
@@ -157,7 +164,7 @@ def open_destination(
 ) -> ImageDestination:
     """Open an archive for one image, named `tag` and whatever `options` names in addition."""
     additional = [parse_tag(text) for text in options.additional_tags]
-    archive = DockerArchive(path, options)
+    archive = DockerArchive(path, evolve(options, additional_tags=()))
     return archive.destination([*([tag] if tag else []), *additional], alone=True)
 
 
@@ -254,5 +261,7 @@ class _Place(ImageReference):
         raise UsageError("an archive that is being written cannot be read")
 
     def open_destination(self, options: object | None = None) -> ImageDestination:
-        del options  # the archive has them
+        if options is not None and options != self._archive.options:
+            where = f"{quote(self._archive.path)} is being written already"
+            raise UsageError(f"{where}, with options of its own (begin the archive with these)")
         return self._archive.destination(self._tags)

@@ -167,9 +167,6 @@ class DockerArchiveReference(ImageReference):
         if self.index is not None or self.docker_reference is not None:
             problem = "it names one image, and several go there; they keep the names that they have"
             raise InvalidReference(str(self), problem)
-        if options.additional_tags:
-            problem = "several images are copied, which keep the names that they have"
-            raise InvalidOption("additional_tags", problem)
         return DockerArchive(self.file, options)
 
     def fitted_options(self, options: object | None, demands: CopyDemands) -> object | None:

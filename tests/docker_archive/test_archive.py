@@ -20,6 +20,7 @@ from imgcopy_core_stubs import (
     DockerReference,
     ImageDestination,
     InvalidDestination,
+    InvalidOption,
     InvalidReference,
     RawManifest,
     UsageError,
@@ -296,6 +297,23 @@ def test_a_closed_archive_is_not_committed(path: Path) -> None:
     with pytest.raises(DestinationStateError, match="committed or closed already"):
         archive.commit()
     assert not path.exists()
+
+
+def test_options_are_given_to_the_archive_and_not_to_its_places(path: Path) -> None:
+    given = DockerArchiveDestinationOptions(fsync=True)
+    with DockerArchive(str(path), given) as archive:
+        for other in (DockerArchiveDestinationOptions(), {"fsync": True}):
+            with pytest.raises(UsageError, match="is being written already, with options of its"):
+                archive.reference("app:1").open_destination(other)
+        for same in (None, DockerArchiveDestinationOptions(fsync=True)):
+            archive.reference("app:1").open_destination(same).close()
+
+
+def test_an_archive_of_several_images_has_no_additional_tags(path: Path) -> None:
+    options = DockerArchiveDestinationOptions(additional_tags=("app:1",))
+    with pytest.raises(InvalidOption, match="each is named where it is put") as caught:
+        DockerArchive(str(path), options)
+    assert caught.value.option == "additional_tags"
 
 
 @pytest.mark.parametrize(
