@@ -28,7 +28,7 @@ from imgcopy_docker_archive.config import DockerArchiveDestinationOptions, Exist
 from imgcopy_docker_archive.writing._compressed_output import compressed_output
 from imgcopy_docker_archive.writing._output import DestinationFile
 from imgcopy_docker_archive.writing._stream_output import is_standard_output, open_stream
-from imgcopy_docker_archive.writing.destination import DockerArchiveDestination
+from imgcopy_docker_archive.writing.destination import ArchiveDestination, DockerArchiveDestination
 from imgcopy_docker_archive.writing.writer import ArchiveWriter
 
 if TYPE_CHECKING:  # loaded when they are used
@@ -89,6 +89,7 @@ class DockerArchive(ImageCollection):
             if old is not None:
                 self.writer.resume(old)
             self._open = stack.pop_all()
+        self._destination: ArchiveDestination | None = None  # the last one
         self._done = False
 
     def destination(
@@ -101,10 +102,16 @@ class DockerArchive(ImageCollection):
             alone: The archive is committed and closed together with this image.
 
         Raises:
-            DestinationStateError: The archive was committed or closed already.
+            DestinationStateError: Another one is open, or the archive was committed or closed
+                already.
         """
         self._check_open()
-        archive = self if alone else None
+        self._destination = self._new_destination(tags, self if alone else None)
+        return self._destination
+
+    def _new_destination(
+        self, tags: Sequence[DockerReference], archive: "DockerArchive | None"
+    ) -> ArchiveDestination:
         if isinstance(self.writer, ArchiveWriter):
             return DockerArchiveDestination(self.writer, tags, self.path, archive=archive)
         from imgcopy_docker_archive.writing.oci_destination import (  # noqa: PLC0415  (only for its layout)
@@ -135,7 +142,8 @@ class DockerArchive(ImageCollection):
         """Complete the archive, and put it at its path.
 
         Raises:
-            DestinationStateError: It was committed, even in vain, or closed already.
+            DestinationStateError: It was committed, even in vain, or closed already; or the
+                destination of an image is open.
             DestinationError: That failed; what was at the path is unchanged.
         """
         self._check_open()
@@ -151,6 +159,10 @@ class DockerArchive(ImageCollection):
     def _check_open(self) -> None:
         if self._done:
             raise DestinationStateError(self.path, "the archive was committed or closed already")
+        if self._destination is not None and self._destination.is_open:
+            # When it is closed, everything is cut off that came after its first blob.
+            problem = "another image is being written there (commit or close its destination first)"
+            raise DestinationStateError(self.path, problem)
 
 
 def reference_text(path: str, image: str = "") -> str:

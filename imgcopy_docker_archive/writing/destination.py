@@ -73,6 +73,11 @@ class ArchiveDestination(NoSignatures, ImageDestination):
         """What the layout can hold; several blobs at a time, unless they go into a pipe."""
         return self._capabilities
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was neither committed nor closed."""
+        return not self._closed
+
     def commit(self) -> None:
         """Write what makes the blobs an image; complete the archive if it holds just this one.
 

@@ -28,6 +28,7 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions, Existing
 from imgcopy_docker_archive.archive import open_destination
+from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.transport import DockerArchiveTransport
 
 from . import expected_archive as expected
@@ -273,6 +274,25 @@ def test_an_image_that_fails_leaves_the_others(image: Image, path: Path) -> None
         put(image, destination)
         destination.commit()
     assert path.read_bytes() == alone
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_one_image_is_written_at_a_time(image: Image, path: Path, layout: Layout) -> None:
+    """Or closing one would cut off what another one has put."""
+    with DockerArchive(str(path), DockerArchiveDestinationOptions(layout=layout)) as archive:
+        with archive.destination() as dropped:
+            dropped.put_blob(io.BytesIO(b"x"), BlobInfo(digest_of(b"x"), 1), is_config=False)
+            with pytest.raises(DestinationStateError, match="another image is being written"):
+                archive.destination()
+            with pytest.raises(DestinationStateError, match="another image is being written"):
+                archive.commit()
+        with archive.destination([DockerReference.parse("app:1")]) as destination:
+            put(image, destination)
+            destination.commit()
+            archive.destination().close()  # what is committed is not open
+        archive.commit()
+    (item,) = json.loads(expected.read(path.read_bytes())["manifest.json"])
+    assert item["RepoTags"] == ["docker.io/library/app:1"]
 
 
 def test_an_archive_is_committed_once(image: Image, path: Path) -> None:
