@@ -83,7 +83,7 @@ class DockerArchiveDestinationOptions:
         validator=optional(_check_platform),
         metadata={
             "help": "in the oci layout, which image of an index docker is to load "
-            "(OS/ARCH[/VARIANT]) [default: this machine's]"
+            "(OS/ARCH[/VARIANT]), which a single image must fit [default: this machine's]"
         },
     )
 

@@ -149,7 +149,7 @@ class DockerArchiveDestination(ArchiveDestination):
         self._check_open()
         if not is_config:
             return self._writer.put_layer(stream, info)
-        config = parse_config(_read_document(stream), f"config for {quote(self._name)}")
+        config = parse_config(read_document(stream), f"config for {quote(self._name)}")
         digest = info.digest or config.digest
         self._configs[digest] = config
         return BlobInfo(digest, len(config.raw), info.media_type)
@@ -201,7 +201,13 @@ class DockerArchiveDestination(ArchiveDestination):
         )
 
 
-def _read_document(stream: ByteStream) -> bytes:
+def read_document(stream: ByteStream) -> bytes:
+    """Read an image's config.
+
+    Raises:
+        TooLarge: It has more than 4 MiB.
+        SourceError: From the stream.
+    """
     chunks = []
     size = 0
     while chunk := stream.read(DOCUMENT_LIMIT + 1):

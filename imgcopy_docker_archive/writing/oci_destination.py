@@ -1,5 +1,6 @@
 """`ImageDestination` over an archive of the `oci` layout, which keeps everything as it comes."""
 
+import io
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,12 +17,14 @@ from imgcopy_core_stubs import (
     ImageIndex,
     ImageManifest,
     InvalidDestination,
+    InvalidOption,
     LayerCompression,
-    NoMatchingPlatform,
     Platform,
     RawManifest,
     UnsupportedByDestination,
+    listing,
     media_types,
+    parse_config,
     parse_manifest,
     quote,
     required_digest,
@@ -30,6 +33,7 @@ from imgcopy_docker_archive.writing.destination import (
     SIGNATURES_REFUSAL,
     Archive,
     ArchiveDestination,
+    read_document,
 )
 from imgcopy_docker_archive.writing.oci_writer import OciArchiveWriter
 
@@ -53,8 +57,8 @@ class OciArchiveDestination(ArchiveDestination):
         writer: Writes the archive; whoever made it finishes it.
         tags: The image's names, with tags. Without any the image is untagged.
         name: What the archive is called in error messages.
-        platform: Which image of an index `manifest.json` lists; None: this machine's, or else the
-            first one.
+        platform: Which image of an index `manifest.json` lists, and what a single image must fit;
+            None: this machine's, or else the first one.
         archive: The archive, if it holds just this image.
     """
 
@@ -75,12 +79,18 @@ class OciArchiveDestination(ArchiveDestination):
         self._platform = platform
         self._manifests: dict[Digest, ImageManifest | ImageIndex] = {}
         self._top: Descriptor | None = None
+        self._docker_image: ImageManifest | None = None  # what docker loads of it
+        self._config: tuple[Digest | None, bytes] = None, b""  # the last one, if it is to be judged
 
     def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
         """Write a blob into the archive."""
-        del is_config
         self._check_open()
-        return self._writer.put_blob(stream, info)
+        if not is_config or self._platform is None:
+            return self._writer.put_blob(stream, info)
+        raw = read_document(stream)
+        stored = self._writer.put_blob(io.BytesIO(raw), info)
+        self._config = stored.digest, raw
+        return stored
 
     def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
         """Return a blob that is in the archive already: it is never sent again."""
@@ -99,6 +109,7 @@ class OciArchiveDestination(ArchiveDestination):
 
         Raises:
             UnsupportedByDestination: It is of another type, or names what was not put.
+            InvalidOption: It is the top level, and nothing for the platform that was asked for.
         """
         self._check_open()
         if manifest.media_type not in ("", *_CAPABILITIES.manifest_types):
@@ -113,6 +124,8 @@ class OciArchiveDestination(ArchiveDestination):
         else:
             for descriptor in parsed.manifests:
                 self._require(descriptor, "manifest")
+        if instance_digest is None:
+            self._docker_image = self._image_for_docker(parsed)  # which may be refused
         self._writer.put_manifest(manifest.raw, digest)
         self._manifests[digest] = parsed
         if instance_digest is None:
@@ -121,8 +134,7 @@ class OciArchiveDestination(ArchiveDestination):
     def _add_image(self) -> None:
         if self._top is None:
             raise DestinationStateError(self._name, "no manifest was put")
-        docker_image = self._docker_image(self._manifests[self._top.digest])
-        self._writer.add_image(self._top, self._tags, docker_image)
+        self._writer.add_image(self._top, self._tags, self._docker_image)
 
     def _drop_image(self) -> None:
         self._writer.drop_incomplete_image()
@@ -132,9 +144,11 @@ class OciArchiveDestination(ArchiveDestination):
             problem = f"the {what} {descriptor.digest} was not put"
             raise UnsupportedByDestination(self._name, problem)
 
-    def _docker_image(self, parsed: ImageManifest | ImageIndex) -> ImageManifest | None:
+    def _image_for_docker(self, parsed: ImageManifest | ImageIndex) -> ImageManifest | None:
         """Return the image that docker is to load, or None if there is none that it could."""
         if isinstance(parsed, ImageManifest):
+            if self._platform is not None:
+                self._check_platform(parsed, self._platform)
             return parsed if _is_for_docker(parsed) else None
         images = [found for found in self._images_below(parsed) if _is_for_docker(found[1])]
         wanted = self._platform or Platform.of_this_machine()
@@ -142,9 +156,21 @@ class OciArchiveDestination(ArchiveDestination):
         if best is not None:
             return images[best][1]
         if self._platform is not None:
-            available = tuple(str(platform) for platform, _ in images)
-            raise NoMatchingPlatform(quote(self._name), str(wanted), available)
+            problem = f"the index has no image for {quote(wanted)} that docker can load"
+            there = listing(platform for platform, _ in images)
+            raise InvalidOption("platform", f"{problem}; it has {there}")
         return images[0][1] if images else None
+
+    def _check_platform(self, image: ImageManifest, wanted: Platform) -> None:
+        """Refuse a single image that is not for the platform that was asked for."""
+        digest, raw = self._config
+        if not image.is_image or digest != image.config.digest:
+            problem = "what is copied has no platform (leave the option out)"
+            raise InvalidOption("platform", problem)
+        own = parse_config(raw, f"config for {quote(self._name)}").platform
+        if wanted.rank(own) is None:
+            problem = f"the image is for {quote(own)}, not for {quote(wanted)}"
+            raise InvalidOption("platform", f"{problem} (leave the option out)")
 
     def _images_below(self, index: ImageIndex) -> list[tuple[Platform, ImageManifest]]:
         """Return the index's images with their platforms, those of nested indexes included."""

@@ -11,12 +11,13 @@ import pytest
 from imgcopy_core_stubs import (
     CopyOptions,
     CopySource,
+    DestinationStateError,
     DockerReference,
     ImageReference,
     Instances,
     InvalidOption,
     InvalidReference,
-    NoMatchingPlatform,
+    RawManifest,
     SourceError,
     UnsupportedByDestination,
     copy_image,
@@ -24,12 +25,12 @@ from imgcopy_core_stubs import (
     plan_copy,
 )
 from imgcopy_core_stubs.transports.oci import OciTransport
-from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions
+from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions, Existing
 from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.transport import DockerArchiveTransport
 
 from . import expected_archive
-from .source_layouts import SourceLayout
+from .source_layouts import OCI_INDEX, OCI_MANIFEST, SourceLayout
 
 
 def archive(path: Path, image: str = "") -> ImageReference:
@@ -183,7 +184,58 @@ class TestIndexes:
     def test_a_platform_that_is_not_there(self, reference: str, tmp_path: Path) -> None:
         path = tmp_path / "a.tar"
         options = DockerArchiveDestinationOptions(platform="linux/s390x")
-        with pytest.raises(NoMatchingPlatform, match="linux/s390x"):
+        with pytest.raises(InvalidOption) as caught:
+            copy_image(oci(reference), archive(path), options=self.ALL, destination_options=options)
+        assert caught.value.option == "platform"
+        assert '"linux/s390x"' in caught.value.problem
+        for there in ("linux/arm64", "linux/riscv64"):
+            assert there in caught.value.problem
+        assert not path.exists()
+
+    def test_a_platform_is_judged_when_the_index_comes(
+        self, layout: SourceLayout, tmp_path: Path
+    ) -> None:
+        """And not at the commit; what is refused leaves the archive as it was."""
+        path = tmp_path / "a.tar"
+        oci_layout = DockerArchiveDestinationOptions(layout=Layout.OCI, platform="linux/s390x")
+        empty = b'{"schemaVersion":2,"manifests":[]}'
+        with DockerArchive(str(path), oci_layout) as other, other.destination() as destination:
+            with pytest.raises(InvalidOption, match="it has none"):
+                destination.put_manifest(RawManifest(empty, OCI_INDEX))
+            with pytest.raises(DestinationStateError, match="no manifest was put"):
+                destination.commit()
+
+    def test_a_single_image_must_fit_the_platform(
+        self, layout: SourceLayout, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.tar"
+        reference = layout.add(layout.manifest(b"base", architecture="arm64"), "single")
+        copy_image(
+            oci(reference),
+            archive(path),
+            options=self.ALL,
+            destination_options=DockerArchiveDestinationOptions(platform="linux/arm64"),
+        )
+        before = path.read_bytes()
+        options = DockerArchiveDestinationOptions(existing=Existing.APPEND, platform="linux/s390x")
+        with pytest.raises(InvalidOption, match='"linux/arm64", not for "linux/s390x"') as caught:
+            copy_image(oci(reference), archive(path), options=self.ALL, destination_options=options)
+        assert caught.value.option == "platform"
+        assert path.read_bytes() == before
+
+    def test_what_is_no_image_has_no_platform(self, layout: SourceLayout, tmp_path: Path) -> None:
+        artifact = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": "application/x",
+            "config": layout.blob(b"{}", "application/vnd.oci.empty.v1+json"),
+            "layers": [layout.blob(b"text", "text/plain")],
+        }
+        raw = json.dumps(artifact).encode()
+        reference = layout.add(layout.blob(raw, OCI_MANIFEST), "artifact")
+        path = tmp_path / "a.tar"
+        options = DockerArchiveDestinationOptions(platform="linux/arm64")
+        with pytest.raises(InvalidOption, match="what is copied has no platform"):
             copy_image(oci(reference), archive(path), options=self.ALL, destination_options=options)
         assert not path.exists()
 
