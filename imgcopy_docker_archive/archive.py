@@ -55,7 +55,8 @@ class DockerArchive(ImageCollection):
         DestinationExists: There is a file already, and `options.existing` says to refuse it.
         InvalidDestination: It is a directory, a symlink, or a terminal; or it is to be appended
             to, and is no archive, or of another layout.
-        InvalidOption: An option does not apply to the layout, or to an archive of several images.
+        InvalidOption: An option does not apply to the layout, to an archive of several images, or
+            to the one that is appended to.
         DestinationWriteFailed: The operating system reported an error.
     """
 
@@ -84,7 +85,7 @@ class DockerArchive(ImageCollection):
             stack.callback(file.discard)
             self._output = compressed_output(file, path, options.compression)
             stack.callback(self._output.discard)
-            self.writer = _writer(self._output.file, path, layout, options)
+            self.writer = _writer(self._output.file, path, layout, options, old)
             """Writes the archive's members."""
             if old is not None:
                 self.writer.resume(old)
@@ -228,19 +229,33 @@ def _layout(
         raise InvalidDestination(path, problem)
     if layout is Layout.DOCKER and options.platform is not None:
         raise InvalidOption("platform", "the docker layout holds no index (layout=oci does)")
-    if layout is Layout.OCI and not options.v1_folders:
+    if layout is Layout.OCI and options.v1_folders is not None:
         raise InvalidOption("v1_folders", "the oci layout never has them")
     return layout
 
 
+def _has_v1_folders(options: DockerArchiveDestinationOptions, old: "OldArchive | None") -> bool:
+    """Decide on v1 folders, which all images of an archive have, or none."""
+    here = None if old is None else old.contents.has_v1_folders
+    if here is None:
+        return options.v1_folders is not False
+    if options.v1_folders not in (None, here):
+        problem = f"the archive that is appended to has {'them' if here else 'none'} (leave it out)"
+        raise InvalidOption("v1_folders", problem)
+    return here
+
+
 def _writer(
-    file: BinaryIO, path: str, layout: Layout, options: DockerArchiveDestinationOptions
+    file: BinaryIO,
+    path: str,
+    layout: Layout,
+    options: DockerArchiveDestinationOptions,
+    old: "OldArchive | None",
 ) -> "ArchiveWriter | OciArchiveWriter":
     directory = options.temporary_directory
     if layout is Layout.DOCKER:
-        return ArchiveWriter(
-            file, path, temporary_directory=directory, v1_folders=options.v1_folders
-        )
+        v1_folders = _has_v1_folders(options, old)
+        return ArchiveWriter(file, path, temporary_directory=directory, v1_folders=v1_folders)
     from imgcopy_docker_archive.writing.oci_writer import (  # noqa: PLC0415  (only for its layout)
         OciArchiveWriter,
     )

@@ -72,10 +72,11 @@ class DockerArchiveDestinationOptions:
             "archive's own with --append, and else docker"
         },
     )
-    v1_folders: bool = field(
-        default=True,
+    v1_folders: bool | None = field(
+        default=None,
         metadata={
-            "help": "write folders and symlinks for Docker before 1.10 into the docker layout"
+            "help": "write folders and symlinks for Docker before 1.10 into the docker layout; by "
+            "default as the archive has it with --append, and else true"
         },
     )
     platform: str | None = field(

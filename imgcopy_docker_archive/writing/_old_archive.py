@@ -67,6 +67,8 @@ class Contents:
     """The documents of the v1 folders by their ids."""
     top_folders: Mapping[str, str] = field(factory=dict)
     """By config, the id of the v1 folder that `repositories` names for an image."""
+    has_v1_folders: bool | None = None
+    """Whether it has them, or `repositories`; None: it has neither, and no layer to have them."""
 
 
 class OldArchive(Closing):
@@ -142,12 +144,16 @@ def _contents(file: ArchiveFile) -> Contents:
         )
     items = tuple(manifest_items(members))
     repositories = _repositories(members)
+    v1_folders = dict(_v1_folders(members))
+    has_v1_folders = bool(v1_folders) or REPOSITORIES in members
+    has_layers = any(item.layers for item in items)
     return Contents(
         layout=Layout.DOCKER,
         kept=kept,
         items=items,
         blobs=dict(chain.from_iterable(_layers(members, item) for item in items)),
-        v1_folders=dict(_v1_folders(members)),
+        v1_folders=v1_folders,
+        has_v1_folders=has_v1_folders if has_v1_folders or has_layers else None,
         top_folders={
             item.config: repositories[tag]
             for item in items

@@ -306,6 +306,53 @@ def test_the_archives_layout_stays(sources: list[ImageReference], tmp_path: Path
         copy_image(sources[3], target(path), destination_options=appending(layout=Layout.DOCKER))
 
 
+@pytest.mark.parametrize("v1_folders", [True, False])
+def test_the_archive_stays_with_v1_folders_or_without(
+    sources: list[ImageReference], tmp_path: Path, v1_folders: bool
+) -> None:
+    path, at_once = tmp_path / "a.tar", tmp_path / "b.tar"
+    as_first = DockerArchiveDestinationOptions(v1_folders=v1_folders)
+    copy_image(sources[0], target(path, "app:1"), destination_options=as_first)
+    before = path.read_bytes()
+    with pytest.raises(InvalidOption, match=f"has {'them' if v1_folders else 'none'} ") as caught:
+        copy_image(
+            sources[1],
+            target(path, "app:2"),
+            destination_options=appending(v1_folders=not v1_folders),
+        )
+    assert caught.value.option == "v1_folders"
+    assert path.read_bytes() == before
+
+    copy_image(sources[1], target(path, "app:2"), destination_options=appending())
+    copy_image(
+        sources[2],
+        target(path, "example.org/b:1"),
+        destination_options=appending(v1_folders=v1_folders),
+    )
+
+    with DockerArchive(str(at_once), as_first) as archive:
+        for source, tag in zip(sources, ("app:1", "app:2", "example.org/b:1"), strict=False):
+            copy_image(source, archive.reference(tag))
+        archive.commit()
+    assert path.read_bytes() == at_once.read_bytes()
+    members = expected_archive.read(path.read_bytes())
+    links = [content for content in members.values() if isinstance(content, str)]
+    # The first two images share one layer's folder; the next has a config's values in one only.
+    assert len(links) == (5 if v1_folders else 0)
+    assert ("repositories" in members) is v1_folders
+
+
+@pytest.mark.parametrize("v1_folders", [True, False])
+def test_an_archive_without_a_layer_can_go_on_with_v1_folders_or_without(
+    sources: list[ImageReference], tmp_path: Path, v1_folders: bool
+) -> None:
+    path = tmp_path / "a.tar"
+    copy_image(sources[3], target(path, "app:1"))
+    options = appending(v1_folders=v1_folders)
+    copy_image(sources[0], target(path, "app:2"), destination_options=options)
+    assert ("repositories" in expected_archive.read(path.read_bytes())) is v1_folders
+
+
 def test_digests_cannot_be_kept_in_an_archive_of_the_docker_layout(
     sources: list[ImageReference], tmp_path: Path
 ) -> None:

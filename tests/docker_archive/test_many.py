@@ -269,9 +269,12 @@ def test_options_that_do_not_apply(layout: SourceLayout, tmp_path: Path) -> None
     reference = layout.add(layout.manifest(b"base"), "a")
     for options, problem in (
         (DockerArchiveDestinationOptions(platform="linux/amd64"), "the docker layout holds no"),
-        (
-            DockerArchiveDestinationOptions(layout=Layout.OCI, v1_folders=False),
-            "the oci layout never has them",
+        *(
+            (
+                DockerArchiveDestinationOptions(layout=Layout.OCI, v1_folders=given),
+                "the oci layout never has them",
+            )
+            for given in (True, False)
         ),
     ):
         with pytest.raises(InvalidOption, match=problem):
