@@ -6,6 +6,7 @@ an archive says of its blobs, by their names and sizes, is believed; `imgcopy va
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -48,6 +49,8 @@ from imgcopy_docker_archive.reading._oci_images import read_index
 from imgcopy_docker_archive.writing._image_list import tags_of
 
 _LISTS: Final = (MANIFEST, REPOSITORIES, MARKER, INDEX)
+_NOT_TO_WRITE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY, errno.EISDIR)
+"""Errors of opening for writing what can perhaps be opened to read."""
 
 
 @frozen(kw_only=True)
@@ -91,7 +94,7 @@ class OldArchive(Closing):
     def __init__(self, path: str, *, temporary_directory: str | None) -> None:
         with ExitStack() as stack:
             try:
-                descriptor = open_locked(path, os.O_RDONLY)
+                descriptor = _open_locked(path)
             except FileNotFoundError:
                 raise
             except OSError as error:
@@ -129,6 +132,16 @@ def first_lock(path: str) -> Iterator[None]:
         except OSError as error:
             raise DestinationWriteFailed(path, error) from error
         yield
+
+
+def _open_locked(path: str) -> int:
+    """Open and lock an archive: for writing if it can be, because NFS locks nothing else."""
+    try:
+        return open_locked(path, os.O_RDWR)
+    except OSError as error:
+        if error.errno not in _NOT_TO_WRITE:
+            raise
+    return open_locked(path, os.O_RDONLY)
 
 
 def _contents(file: ArchiveFile) -> Contents:

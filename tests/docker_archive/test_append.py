@@ -1,5 +1,6 @@
 """Archives that images are appended to: what they hold, held against a model."""
 
+import errno
 import fcntl
 import gzip
 import hashlib
@@ -520,6 +521,49 @@ def test_who_appends_waits_for_its_turn(
     tags = {tag for item in items for tag in item["RepoTags"]}
     assert tags == {*first, *(f"docker.io/library/app:{number}" for number in range(8))}
     assert os.listdir(tmp_path) == ["a.tar"]
+
+
+def test_the_archive_is_locked_where_a_lock_is_for_writers_only(
+    sources: list[ImageReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over NFS an exclusive lock needs a descriptor that is open for writing: flock(2)."""
+    path = tmp_path / "a.tar"
+    copy_image(sources[0], target(path, "app:1"))
+    flock = fcntl.flock
+
+    def nfs_flock(descriptor: int, operation: int) -> None:
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if operation & fcntl.LOCK_EX and access == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", nfs_flock)
+    copy_image(sources[1], target(path, "app:2"), destination_options=appending())
+    assert len(json.loads(expected_archive.read(path.read_bytes())["manifest.json"])) == 2
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY])
+def test_an_archive_that_cannot_be_opened_for_writing_is_appended_to(
+    sources: list[ImageReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """It is replaced, which only its directory has to permit."""
+    path = tmp_path / "a.tar"
+    copy_image(sources[0], target(path, "app:1"))
+    system_open = os.open
+
+    def refusing(name: str, flags: int, *more: Any, **others: Any) -> int:
+        if str(name) == str(path) and flags & os.O_ACCMODE != os.O_RDONLY:
+            raise OSError(number, os.strerror(number))
+        return system_open(name, flags, *more, **others)
+
+    monkeypatch.setattr(os, "open", refusing)
+    copy_image(sources[1], target(path, "app:2"), destination_options=appending())
+    assert len(json.loads(expected_archive.read(path.read_bytes())["manifest.json"])) == 2
+
+
+def test_a_directory_is_not_appended_to(sources: list[ImageReference], tmp_path: Path) -> None:
+    with pytest.raises(InvalidDestination, match="directory"):
+        copy_image(sources[0], target(tmp_path), destination_options=appending())
 
 
 def test_who_waits_can_be_interrupted(sources: list[ImageReference], tmp_path: Path) -> None:
