@@ -28,6 +28,8 @@ class IndexList:
     def add(self, descriptor: Descriptor, tags: Sequence[DockerReference]) -> None:
         """List an image, or give one that is listed more tags.
 
+        What its descriptors say of it beside their annotations, the new ones say as well.
+
         Args:
             descriptor: Its manifest or index: its media type, digest and size count.
             tags: Its names, with tags.
@@ -41,6 +43,8 @@ class IndexList:
         new = [tag for tag in dict.fromkeys(tags) if self._owners(tag) != {digest}]
         self._untag(new)
         own = self._images.get(digest, {})
+        first: JsonObject = next(iter(own.values()), {})
+        described = {**_without_annotations(first), **described}
         named = {number: entry for number, entry in own.items() if entry.get("annotations")}
         for tag in new:
             self._list(
@@ -79,5 +83,9 @@ def _without_name(entry: JsonObject) -> JsonObject:
     others = dict(annotations) if isinstance(annotations, dict) else {}
     for key in (FULL_NAME, REF_NAME):
         others.pop(key, None)
-    rest = {key: value for key, value in entry.items() if key != "annotations"}
+    rest = _without_annotations(entry)
     return {**rest, "annotations": others} if others else rest
+
+
+def _without_annotations(entry: JsonObject) -> JsonObject:
+    return {key: value for key, value in entry.items() if key != "annotations"}

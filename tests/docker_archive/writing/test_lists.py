@@ -151,6 +151,28 @@ class TestIndexJson:
             (hex_of(3), {FULL_NAME: "docker.io/library/app:1", REF_NAME: "1"}),
         ]
 
+    def test_what_an_index_says_of_an_image_stays_when_it_gets_a_tag(self) -> None:
+        described: JsonObject = {
+            "platform": {"os": "linux", "architecture": "arm64"},
+            "artifactType": "application/x",
+            "urls": ["https://example.org/x"],
+        }
+        for before, kept in (
+            (entry(1), []),
+            (entry(1, other="kept"), [{"other": "kept"}]),
+            (entry(1, full="example.org/a:1"), [{FULL_NAME: "example.org/a:1"}]),
+        ):
+            index = IndexList([{**before, **described}])
+            index.add(descriptor(1), [reference("app:1"), reference("app:2")])
+            for each in json.loads(index.document())["manifests"]:
+                rest = {key: value for key, value in each.items() if key != "annotations"}
+                assert rest == {**entry(1), **described}
+            assert [names for _, names in annotations(index)] == [
+                *kept,
+                {FULL_NAME: "docker.io/library/app:1", REF_NAME: "1"},
+                {FULL_NAME: "docker.io/library/app:2", REF_NAME: "2"},
+            ]
+
     def test_many_tags_move_in_little_time(self) -> None:
         texts = [f"docker.io/library/app:{number}" for number in range(MANY)]
         index = IndexList([entry(1, full=text) for text in texts])
