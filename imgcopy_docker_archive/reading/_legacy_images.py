@@ -19,7 +19,6 @@ from imgcopy_core_stubs import (
     DOCUMENT_LIMIT,
     Digest,
     InvalidArchive,
-    InvalidDocument,
     TooLarge,
     VerifyingStream,
     decode_json_value,
@@ -100,16 +99,11 @@ class LegacyArchive:
         """
         what = f"{REPOSITORIES} of {quote(self.members.archive.name)}"
         raw = self.members.document(REPOSITORIES, limit=MANIFEST_LIMIT)
-        repositories = decode_json_value(raw, what, limit=MANIFEST_LIMIT)
-        if not isinstance(repositories, dict):
-            raise InvalidDocument(what, "$", "must be an object")
+        decoded = decode_json_value(raw, what, limit=MANIFEST_LIMIT)
+        repositories = structure(decoded, dict[str, dict[str, str]], what)
         tags: dict[str, list[str]] = {}
         for name, ids in repositories.items():
-            if not isinstance(ids, dict):
-                raise InvalidDocument(what, f"$.{name}", "must be an object")
             for tag, layer_id in ids.items():
-                if not isinstance(layer_id, str):
-                    raise InvalidDocument(what, f"$.{name}.{tag}", "must be a string")
                 tags.setdefault(layer_id, []).append(f"{name}:{tag}")
         return [LegacyImage(layer_id, tuple(own), self) for layer_id, own in tags.items()]
 

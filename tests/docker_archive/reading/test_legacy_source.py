@@ -130,7 +130,8 @@ def test_all_of_it_is_valid(path: Path) -> None:
     [
         ((*TWO, repositories([])), InvalidDocument, "must be an object"),
         ((*TWO, repositories({"app": TOP})), InvalidDocument, "$.app"),
-        ((*TWO, repositories({"app": {"1": 7}})), InvalidDocument, "$.app.1"),
+        ((*TWO, repositories({"app": {"1": 7}})), InvalidDocument, '$.app["1"]'),
+        ((*TWO, repositories({"a\n.b": {}, "a\n.c": 7})), InvalidDocument, r'$["a\n.c"]'),
         ((TWO[0], TAGS), InvalidArchive, f"{BASE}/json"),
         ((file(f"{TOP}/json", TOP_DOCUMENT), TWO[1], TAGS), InvalidArchive, "layer.tar"),
         ((folder(TOP, b'{"parent":7}'), TAGS), InvalidDocument, "$.parent"),
@@ -151,6 +152,14 @@ def test_what_is_refused(
     with pytest.raises(error) as caught:
         parse(path, ":app:1").open_source()
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"n" * 500_000: 7}, {"n" * 250_000: {"t" * 250_000: 7}}])
+def test_an_error_fits_a_line_whatever_the_names(path: Path, wrong: dict[str, Any]) -> None:
+    path.write_bytes(tar(*TWO, repositories(wrong)))
+    with pytest.raises(InvalidDocument) as caught:
+        parse(path).open_source()
+    assert len(str(caught.value)) < 500 + len(str(path))
 
 
 def test_a_chain_that_is_too_long(path: Path) -> None:
