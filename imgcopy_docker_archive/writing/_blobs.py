@@ -33,6 +33,7 @@ class BlobMembers:
         self._archive = archive
         self._path = path
         self._sizes: dict[Digest, int] = {}
+        self._taken_over: frozenset[Digest] = frozenset()
         self._coming: set[Digest] = set()  # those that are being written
         self._lock = threading.Lock()  # held by whoever decides to write one
         self._incomplete: list[Digest] = []  # those of an image that is not complete yet
@@ -44,6 +45,10 @@ class BlobMembers:
     def size(self, digest: Digest) -> int | None:
         """Return the size in bytes of a blob that is in the archive, or None."""
         return self._sizes.get(digest)
+
+    def is_taken_over(self, digest: Digest) -> bool:
+        """Whether a blob was in the archive before, with a size that nobody has verified."""
+        return digest in self._taken_over
 
     def put(self, stream: ByteStream, info: BlobInfo) -> BlobInfo:
         """Write a blob unless it is there, and return it with its digest and size.
@@ -85,6 +90,7 @@ class BlobMembers:
     def resume(self, sizes: Mapping[Digest, int]) -> None:
         """Take over blobs that the archive has already; everything in it is complete."""
         self._sizes |= sizes
+        self._taken_over = frozenset(sizes)
         self.complete()
 
     def complete(self) -> None:

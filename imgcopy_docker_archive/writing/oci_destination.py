@@ -93,13 +93,18 @@ class OciArchiveDestination(ArchiveDestination):
         return stored
 
     def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
-        """Return a blob that is in the archive already: it is never sent again."""
+        """Return a blob that is in the archive already: it is never sent again.
+
+        Raises:
+            InvalidDestination: The archive that is appended to has it in another size.
+        """
         del can_substitute
         self._check_open()
-        size = self._writer.blob_size(required_digest(info, self._name))
+        digest = required_digest(info, self._name)
+        size = self._writer.blob_size(digest)
         if size is None:
             return None
-        if info.size not in (None, size):
+        if self._writer.is_taken_over(digest) and info.size not in (None, size):
             problem = f"its blob {info.digest} has {size} bytes, not {info.size}: it is damaged"
             raise InvalidDestination(self._name, problem)
         return evolve(info, size=size)

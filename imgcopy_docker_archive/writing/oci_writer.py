@@ -49,6 +49,10 @@ class OciArchiveWriter(LayoutWriter):
         """Return the size in bytes of a blob or manifest that is in the archive, or None."""
         return self._blobs.size(digest)
 
+    def is_taken_over(self, digest: Digest) -> bool:
+        """Whether a blob is of the archive that is appended to: nobody has verified its size."""
+        return self._blobs.is_taken_over(digest)
+
     def put_blob(self, stream: ByteStream, info: BlobInfo) -> BlobInfo:
         """Write a layer or a config as it comes, and return it with its digest and size.
 

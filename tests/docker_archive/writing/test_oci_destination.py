@@ -1,0 +1,62 @@
+"""Blobs of the `oci` layout that are there already, and the sizes that are said of them."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from imgcopy_core_stubs import (
+    BlobInfo,
+    CopyOptions,
+    Digest,
+    ImageManifest,
+    InvalidDestination,
+    copy_image,
+    parse_manifest,
+)
+from imgcopy_core_stubs.transports.oci import OciTransport
+from imgcopy_docker_archive import DockerArchive, DockerArchiveDestinationOptions
+from imgcopy_docker_archive.config import Existing, Layout
+
+LAYER = b"some layer"
+DIGEST = Digest.parse("sha256:5cb8e097b28516b26c62e2cfe12a906c65b9e06ab52e65f1f2485d5ee696fde2")
+HELLO = Path(__file__).parents[2] / "data" / "hello"
+
+
+def options(existing: Existing = Existing.REFUSE) -> DockerArchiveDestinationOptions:
+    return DockerArchiveDestinationOptions(layout=Layout.OCI, existing=existing)
+
+
+def test_a_blob_that_was_put_has_its_own_size_whatever_is_asked_for(tmp_path: Path) -> None:
+    with (
+        DockerArchive(str(tmp_path / "x.tar"), options()) as archive,
+        archive.destination() as destination,
+    ):
+        destination.put_blob(io.BytesIO(LAYER), BlobInfo(DIGEST, 10), is_config=False)
+        for size in (None, 9, 10, 11):
+            wanted = BlobInfo(DIGEST, size)
+            reused = destination.try_reusing_blob(wanted, can_substitute=False)
+            assert reused == BlobInfo(DIGEST, 10)
+
+
+def test_a_blob_of_the_old_archive_that_has_another_size_is_damaged(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.tar")
+    source = OciTransport().parse_reference(f"{HELLO}:latest")
+    with DockerArchive(path, options()) as archive:
+        result = copy_image(
+            source, archive.reference("hello"), options=CopyOptions(preserve_digests=True)
+        )
+        archive.commit()
+    manifest = parse_manifest(result.manifest, "manifest")
+    assert isinstance(manifest, ImageManifest)
+    blob = BlobInfo.of(manifest.layers[0])
+    wrong = BlobInfo(blob.digest, manifest.layers[0].size + 1)
+    with (
+        DockerArchive(path, options(Existing.APPEND)) as archive,
+        archive.destination() as destination,
+    ):
+        reused = destination.try_reusing_blob(blob, can_substitute=False)
+        assert reused is not None
+        assert reused.size == blob.size
+        with pytest.raises(InvalidDestination, match=f"{blob.digest} has {blob.size} bytes, not"):
+            destination.try_reusing_blob(wrong, can_substitute=False)
