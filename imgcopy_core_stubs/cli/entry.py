@@ -19,12 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: What follows the program's name; None: those of this process.
     """
     _collect_less_garbage()
-    with signals_raise():
+    with signals_raise() as raise_no_more:
         try:
             # Imported here, because a signal may come while click is imported.
             from imgcopy_core_stubs.cli.program import run  # noqa: PLC0415  (see above)
 
             status = run(arguments)
+            raise_no_more()  # what comes now is too late to interrupt anything
         except KeyboardInterrupt as error:
             from imgcopy_core_stubs.cli.failures import report  # noqa: PLC0415  (rarely needed)
 

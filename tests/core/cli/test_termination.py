@@ -231,3 +231,26 @@ def test_a_signal_in_a_callback_ends_the_program_too() -> None:
 
     assert result.stdout == "went on\nended by SIGTERM\n"
     assert result.stderr == ""
+
+
+AT_THE_END = """
+import os, signal, sys
+from imgcopy_core_stubs.cli import entry
+
+flush = entry._drop_what_cannot_be_written
+
+def signalled():
+    os.kill(os.getpid(), signal.SIGTERM)
+    flush()
+
+entry._drop_what_cannot_be_written = signalled
+entry.main(["--version"])
+"""
+
+
+def test_a_signal_when_all_is_done_comes_too_late() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("imgcopy ")
+    assert (done.returncode, done.stderr) == (0, "")
