@@ -111,9 +111,14 @@ class Staging:
     def remove(self) -> None:
         """Remove what is at the directory's path now, and give up the lock. May be called twice."""
         if self._lock is not None:
-            shutil.rmtree(self.path, ignore_errors=True)
-            os.close(self._lock)
-            self._lock = None
+            try:
+                shutil.rmtree(self.path, ignore_errors=True)
+            except KeyboardInterrupt:  # nothing calls this again; it is not interrupted twice
+                shutil.rmtree(self.path, ignore_errors=True)
+                raise
+            finally:
+                os.close(self._lock)
+                self._lock = None
 
     def _new_file(self) -> NewFile:
         return NewFile(self.path, destination=self._destination, fsync=self._fsync)

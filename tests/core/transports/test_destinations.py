@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -529,6 +530,28 @@ def test_leftovers_of_a_killed_process_are_removed_and_work_of_a_live_one_is_not
         put(destination, Image("a"))
         destination.commit()
     assert [entry.name for entry in path.parent.iterdir()] == ["image"]
+
+
+def test_a_signal_while_leftovers_are_removed_does_not_keep_them(
+    kind: Kind, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    remove = shutil.rmtree
+    calls = 0
+
+    def interrupted(*arguments: Any, **more: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyboardInterrupt
+        remove(*arguments, **more)
+
+    with kind.reference(path).open_destination() as destination:
+        put(destination, Image("a"))
+        monkeypatch.setattr(shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            destination.close()
+    assert files(path.parent) == {}
 
 
 def test_a_directory_that_is_removed_before_it_is_locked_is_made_anew(
