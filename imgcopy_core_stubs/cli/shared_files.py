@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from typing import Final
 
-from imgcopy_core_stubs.errors import InvalidOption, SameFile
+from imgcopy_core_stubs.errors import DestinationWriteFailed, InvalidOption, SameFile
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.standard_output import (
     STANDARD_OUTPUT_PATHS,
@@ -20,7 +20,7 @@ _STANDARD_INPUT: Final = 0
 def refuse_shared_digest_file(
     path: str | None, destination: ImageReference, sources: Sequence[ImageReference]
 ) -> None:
-    """Refuse a digest file that the image itself goes to or comes from.
+    """Refuse a digest file that the image itself goes to or comes from, or one among its files.
 
     Args:
         path: The digest file, if there is one.
@@ -28,7 +28,8 @@ def refuse_shared_digest_file(
         sources: Where images come from.
 
     Raises:
-        InvalidOption: It is one of them.
+        InvalidOption: It is one of them, or in such a directory.
+        DestinationWriteFailed: There is no such place.
     """
     if path is None:
         return
@@ -37,11 +38,22 @@ def refuse_shared_digest_file(
             problem = "the image goes to standard output, and nothing else may (name a file)"
             raise InvalidOption(f"--digestfile {path}", problem)
         return
-    place = os.path.realpath(path)
+    try:
+        place = os.path.realpath(path)
+    except OSError as error:  # the working directory was deleted
+        raise DestinationWriteFailed(path, error) from error
     for reference in (destination, *sources):
-        if reference.path is not None and os.path.realpath(reference.path) == place:
+        if reference.path is not None and _is_at_or_below(place, reference.path):
             problem = f"the image is there: {quote(f'{reference.scheme}:{reference}')}"
             raise InvalidOption(f"--digestfile {path}", f"{problem} (name another file)")
+
+
+def _is_at_or_below(place: str, path: str) -> bool:
+    try:
+        top = os.path.realpath(path)
+    except OSError:
+        return False  # which is for its transport to say
+    return os.path.join(place, "").startswith(os.path.join(top, ""))
 
 
 def refuse_same_file(source: ImageReference, destination: ImageReference) -> None:

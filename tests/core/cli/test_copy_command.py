@@ -1,6 +1,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Callable
@@ -426,6 +428,35 @@ class TestTheSameFile:
             assert "(name another file)" in result.error
         assert copy("--digestfile", layout.path, to=f"dir:{out.parent}/new").code == 2
         assert out.read_bytes() == content
+
+    @pytest.mark.parametrize("name", ["index.json", "oci-layout", "digest", "blobs/sha256/digest"])
+    def test_the_digest_goes_to_no_file_of_a_layout(
+        self, copy: Copy, layout: Layout, out: Path, name: str
+    ) -> None:
+        before = {path: path.read_bytes() for path in layout.path.rglob("*") if path.is_file()}
+
+        for to in (f"docker-archive:{out}", f"oci:{layout.path}:other"):
+            result = copy("--digestfile", layout.path / name, to=to)
+            assert result.code == 2
+            assert "the image is there" in result.error
+
+        after = {path: path.read_bytes() for path in layout.path.rglob("*") if path.is_file()}
+        assert after == before
+
+    def test_a_digest_file_in_a_working_directory_that_was_deleted(self, tmp_path: Path) -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+        command = [sys.executable, "-m", "imgcopy_core_stubs", "copy", "--digestfile", "d"]
+        command += [f"oci:{tmp_path}/none", f"dir:{tmp_path}/new"]
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", str(gone), *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 5
+        assert done.stderr == 'imgcopy: error: cannot write "d": No such file or directory\n'
 
     def test_another_image_of_the_same_layout_is_none(self, run: Runner, layout: Layout) -> None:
         result = run("copy", f"oci:{layout.path}:app", f"oci:{layout.path}:other")
