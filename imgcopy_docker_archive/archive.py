@@ -9,6 +9,7 @@ from attrs import evolve
 
 from imgcopy_core_stubs import (
     AtomicFile,
+    DestinationExists,
     DestinationStateError,
     DockerReference,
     ImageCollection,
@@ -150,7 +151,13 @@ class DockerArchive(ImageCollection):
         self._check_open()
         self._done = True
         self.writer.finish()
-        self._output.commit()
+        try:
+            self._output.commit()
+        except DestinationExists:
+            if self.options.existing is not Existing.APPEND:
+                raise
+            hint = "it was not when this began; do it again to append to it"
+            raise DestinationExists(self.path, hint) from None
 
     def close(self) -> None:
         """Drop the archive unless it was committed. May be called twice."""

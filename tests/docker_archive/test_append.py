@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from imgcopy_core_stubs import (
     CopyOptions,
+    DestinationExists,
     ImageReference,
     InvalidDestination,
     InvalidOption,
@@ -471,6 +472,21 @@ def test_a_compressed_archive_stays_compressed(
         copy_image(sources[0], target(place, "app:1"), destination_options=appending())
         copy_image(sources[1], target(place, "app:2"), destination_options=appending())
     assert gzip.decompress(path.read_bytes()) == plain.read_bytes()
+
+
+def test_who_appends_to_nothing_is_not_told_to_replace_what_came(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.tar"
+    with DockerArchive(str(path), appending()) as archive:
+        copy_image(sources[0], archive.reference("app:1"))
+        path.write_bytes(b"of another program")
+        with pytest.raises(DestinationExists) as caught:
+            archive.commit()
+    assert str(caught.value) == (
+        f'"{path}" already exists (it was not when this began; do it again to append to it)'
+    )
+    assert path.read_bytes() == b"of another program"
 
 
 @pytest.mark.parametrize(
