@@ -178,14 +178,23 @@ class OciArchiveDestination(ArchiveDestination):
             raise InvalidOption("platform", f"{problem} (leave the option out)")
 
     def _images_below(self, index: ImageIndex) -> list[tuple[Platform, ImageManifest]]:
-        """Return the index's images with their platforms, those of nested indexes included."""
+        """Return the index's images with their platforms, those of nested indexes included.
+
+        Each index is looked into once: indexes in indexes may name it very often.
+        """
         images: list[tuple[Platform, ImageManifest]] = []
-        for descriptor in index.manifests:
-            manifest = self._manifests.get(descriptor.digest)
-            if isinstance(manifest, ImageIndex):
-                images += self._images_below(manifest)
-            elif manifest is not None:
-                images.append((descriptor.platform or Platform(), manifest))
+        seen: set[Digest] = set()
+
+        def collect(index: ImageIndex) -> None:
+            for descriptor in index.manifests:
+                manifest = self._manifests.get(descriptor.digest)
+                if isinstance(manifest, ImageManifest):
+                    images.append((descriptor.platform or Platform(), manifest))
+                elif manifest is not None and descriptor.digest not in seen:
+                    seen.add(descriptor.digest)
+                    collect(manifest)
+
+        collect(index)
         return images
 
 

@@ -1,6 +1,8 @@
 """Blobs of the `oci` layout that are there already, and the sizes that are said of them."""
 
 import io
+import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from imgcopy_core_stubs import (
     Digest,
     ImageManifest,
     InvalidDestination,
+    RawManifest,
     copy_image,
+    media_types,
     parse_manifest,
 )
 from imgcopy_core_stubs.transports.oci import OciTransport
@@ -60,3 +64,36 @@ def test_a_blob_of_the_old_archive_that_has_another_size_is_damaged(tmp_path: Pa
         assert reused.size == blob.size
         with pytest.raises(InvalidDestination, match=f"{blob.digest} has {blob.size} bytes, not"):
             destination.try_reusing_blob(wrong, can_substitute=False)
+
+
+def test_an_index_that_is_named_again_and_again_is_looked_into_once(tmp_path: Path) -> None:
+    def put(document: object, media_type: str, *, top: bool = False) -> dict[str, object]:
+        raw = json.dumps(document).encode()
+        digest = Digest.of(raw)
+        destination.put_manifest(
+            RawManifest(raw, media_type), instance_digest=None if top else digest
+        )
+        return {"mediaType": media_type, "digest": str(digest), "size": len(raw)}
+
+    with (
+        DockerArchive(str(tmp_path / "x.tar"), options()) as archive,
+        archive.destination() as destination,
+    ):
+        config = b'{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}'
+        info = BlobInfo(Digest.of(config), len(config))
+        destination.put_blob(io.BytesIO(config), info, is_config=True)
+        described = {
+            "mediaType": media_types.OCI_CONFIG,
+            "digest": str(info.digest),
+            "size": len(config),
+        }
+        manifest = {"schemaVersion": 2, "config": described, "layers": []}
+        child = put(manifest, media_types.OCI_MANIFEST)
+        for level in range(4):  # a billion images, if each naming counted
+            index = {"schemaVersion": 2, "manifests": [child] * 180}
+            child = put(index, media_types.OCI_INDEX, top=level == 3)
+        destination.commit()
+        archive.commit()
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        listed = json.load(tar.extractfile("manifest.json") or io.BytesIO())
+    assert [item["Config"] for item in listed] == [f"blobs/sha256/{Digest.of(config).hex}"]
