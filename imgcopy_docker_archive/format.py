@@ -78,7 +78,7 @@ class V1Folder:
 
 
 def v1_folders(
-    diff_ids: Iterable[Digest], config: bytes, taken: Mapping[str, bytes]
+    diff_ids: Iterable[Digest], config: bytes, taken: Mapping[str, Digest]
 ) -> list[V1Folder]:
     """Return an image's v1 folders, the base layer's first.
 
@@ -89,7 +89,7 @@ def v1_folders(
     Args:
         diff_ids: The image's diff IDs, the base first.
         config: The image's config, a JSON object; its bytes as they are.
-        taken: The documents of the archive's folders by their ids.
+        taken: The digests of the documents of the archive's folders, by the folders' ids.
     """
     folders: list[V1Folder] = []
     chain_id = parent = ""
@@ -102,7 +102,7 @@ def v1_folders(
             fields |= {key: values.get(key, "null") for key in _TAKEN_FROM_CONFIG}
         folder_id = chain_id.partition(":")[2]
         document = json_object({**fields, "id": json_text(folder_id)})
-        if taken.get(folder_id, document) != document:
+        if folder_id in taken and taken[folder_id] != Digest.of(document):
             unnamed = json_object({**fields, "layer_id": json_text(chain_id)})
             folder_id = hashlib.sha256(unnamed).hexdigest()
             document = json_object({**fields, "id": json_text(folder_id)})

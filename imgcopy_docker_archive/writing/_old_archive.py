@@ -66,8 +66,8 @@ class Contents:
     """The sizes of the blobs; in the `docker` layout of the layers, by diff ID."""
     entries: tuple[JsonObject, ...] = ()
     """The descriptors of `index.json`."""
-    v1_folders: Mapping[str, bytes] = field(factory=dict)
-    """The documents of the v1 folders by their ids."""
+    v1_folders: Mapping[str, Digest] = field(factory=dict)
+    """By the ids of the v1 folders, the digests of their documents."""
     top_folders: Mapping[str, str] = field(factory=dict)
     """By config, the id of the v1 folder that `repositories` names for an image."""
     has_v1_folders: bool | None = None
@@ -199,10 +199,11 @@ def _layers(members: ArchiveMembers, item: ManifestItem) -> Iterator[tuple[Diges
             yield diff_id, file.size
 
 
-def _v1_folders(members: ArchiveMembers) -> Iterator[tuple[str, bytes]]:
+def _v1_folders(members: ArchiveMembers) -> Iterator[tuple[str, Digest]]:
     for name in members:
         if re.fullmatch("[0-9a-f]{64}/json", name):
-            yield name.partition("/")[0], members.document(name, limit=DOCUMENT_LIMIT)
+            document = members.document(name, limit=DOCUMENT_LIMIT)
+            yield name.partition("/")[0], Digest.of(document)
 
 
 def _repositories(members: ArchiveMembers) -> dict[DockerReference, str]:

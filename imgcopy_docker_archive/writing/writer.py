@@ -49,7 +49,8 @@ class ArchiveWriter(LayoutWriter):
             blob_path=layout.layer_path,  # by diff ID
         )
         self._has_v1_folders = v1_folders
-        self._v1_folders: dict[str, bytes] = {}  # their `json` by id
+        # By id, the digests of their `json`: each of these may have megabytes.
+        self._v1_folders: dict[str, Digest] = {}
         self._top_folders: dict[str, str] = {}  # by config, of images with layers
 
     def resume(self, old: "OldArchive") -> None:
@@ -128,6 +129,6 @@ class ArchiveWriter(LayoutWriter):
             self._tar.add_symlink(f"{folder.id}/layer.tar", folder.layer_link)
             self._tar.add(f"{folder.id}/VERSION", layout.V1_VERSION)
             self._tar.add(f"{folder.id}/json", folder.json)
-        self._v1_folders |= {folder.id: folder.json for folder in new_folders}
+        self._v1_folders |= {folder.id: Digest.of(folder.json) for folder in new_folders}
         if folders:
             self._top_folders[path] = folders[-1].id

@@ -107,7 +107,7 @@ def test_large_values_take_little_memory(value: str) -> None:
 
 def test_a_folder_with_other_content_gets_an_id_of_its_own() -> None:
     first = layout.v1_folders([A], b'{"os":"linux"}', {})[0]
-    taken = {first.id: first.json}
+    taken = {first.id: Digest.of(first.json)}
     assert layout.v1_folders([A], b'{"os":"linux","extra":1}', taken) == [first]
     second = layout.v1_folders([A], b'{"os":"plan9"}', taken)[0]
     # sha256sum of {"architecture":null,…,"layer_id":"sha256:aa…a","os":"plan9"}

@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -483,3 +484,17 @@ def test_a_hole_between_layers_is_never_part_of_an_archive(
         image.put(writer)
         writer.finish()
     assert path.read_bytes() == expected_one_image(image, [], "{}")
+
+
+def test_the_configs_of_many_images_are_not_kept_in_memory(tmp_path: Path) -> None:
+    with open(tmp_path / "x.tar", "wb", buffering=0) as file:
+        writer = ArchiveWriter(file)
+        tracemalloc.start()
+        try:
+            for number in range(20):
+                large = {"Labels": {"label": f"{number}" + "x" * 1_000_000}}
+                make_image(b"layer", config=large).put(writer)
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert kept < 5_000_000
