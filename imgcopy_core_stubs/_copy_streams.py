@@ -57,10 +57,6 @@ class CancellableReadAhead(ReadAhead):
         self._cancelled = cancelled
         cancelled.add(self)
 
-    def send_away(self) -> None:
-        """End the reading side, without waiting for the thread."""
-        self._channel.close()
-
     def close(self) -> None:
         """Close it as any other stream."""
         self._cancelled.discard(self)

@@ -176,6 +176,10 @@ class ReadAhead(ChunkedStream):
         self._thread = threading.Thread(target=self._pump, name="imgcopy-read-ahead", daemon=True)
         self._thread.start()
 
+    def send_away(self) -> None:
+        """End the reading side, without waiting for the thread: whoever reads gets a ValueError."""
+        self._channel.close()
+
     def close(self) -> None:
         """Stop the thread and close the inner stream.
 
@@ -185,7 +189,7 @@ class ReadAhead(ChunkedStream):
         if self._closed:
             return
         self._closed = True
-        self._channel.close()
+        self.send_away()
         try:
             self._thread.join(timeout=1)
         finally:
