@@ -1,13 +1,8 @@
-"""Tar members, written the way Go's `archive/tar` writes them.
-
-Plain ustar header blocks, mode 0444 for files, everything else zero or empty; two zero blocks at
-the end and no padding beyond. A member of 8 GiB or more has GNU's magic and a base-256 size
-(GNU tar manual, "Extensions to tar"), so that a header is one block whatever the size.
-"""
+"""Tar members on their way into a file: one after the other, and each at a place of its own."""
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Protocol
 
 from imgcopy_core_stubs import (
     CHUNK,
@@ -17,48 +12,7 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive.format import BLOCK
 from imgcopy_docker_archive.writing._output import output_to
-
-_END: Final = bytes(2 * BLOCK)
-_REGULAR: Final = b"0"
-_SYMLINK: Final = b"2"
-_LARGEST_OCTAL_SIZE: Final = 0o77777777777
-_NAME_LIMIT: Final = 100
-
-
-def header_block(name: str, *, size: int = 0, link: str | None = None) -> bytes:
-    """Return the header of a regular file of `size` bytes, or of a symlink to `link`.
-
-    Args:
-        name: At most 100 bytes of ASCII, as all names of this format are.
-        size: The file's size in bytes.
-        link: The symlink's target; None: it is a file.
-    """
-    mode = 0o444 if link is None else 0
-    if size <= _LARGEST_OCTAL_SIZE:
-        size_field, magic = b"%011o\0" % size, b"ustar\x0000"
-    else:
-        size_field, magic = b"\x80" + size.to_bytes(11, "big"), b"ustar  \0"
-    if len(name) > _NAME_LIMIT or len(link or "") > _NAME_LIMIT:
-        raise ValueError(f"{name!r} or its link is longer than {_NAME_LIMIT} bytes")
-    block = b"".join(
-        (
-            name.encode("ascii").ljust(100, b"\0"),
-            b"%07o\0" % mode,
-            b"%07o\0" % 0,  # uid
-            b"%07o\0" % 0,  # gid
-            size_field,
-            b"%011o\0" % 0,  # modification time
-            b" " * 8,  # the checksum counts as blanks
-            _REGULAR if link is None else _SYMLINK,
-            (link or "").encode("ascii").ljust(100, b"\0"),
-            magic,
-            bytes(64),  # user and group name
-            b"%07o\0" % 0,  # device numbers
-            b"%07o\0" % 0,
-            bytes(167),  # prefix and padding
-        )
-    )
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+from imgcopy_docker_archive.writing._tar_blocks import END, header_block, member_size, padding
 
 
 class ArchiveBytes(Protocol):
@@ -118,7 +72,7 @@ class TarWriter:
     def add(self, name: str, data: bytes) -> None:
         """Write a small file."""
         with self._appending:
-            self._append(header_block(name, size=len(data)) + data + _padding(len(data)))
+            self._append(header_block(name, size=len(data)) + data + padding(len(data)))
 
     def add_symlink(self, name: str, target: str) -> None:
         """Write a symlink."""
@@ -171,7 +125,7 @@ class TarWriter:
     def finish(self) -> None:
         """Write the end of the archive and flush the file."""
         with self._appending:
-            self._append(_END)
+            self._append(END)
             try:
                 self._output.flush()
             except OSError as error:
@@ -183,7 +137,7 @@ class TarWriter:
             try:
                 self._append(bytes(BLOCK))
                 size = _copy(stream, self._append)
-                self._append(_padding(size))
+                self._append(padding(size))
                 if known_name := name():
                     self._write_at(start, header_block(known_name, size=size))
                 else:
@@ -197,7 +151,7 @@ class TarWriter:
         with self._appending:
             self._prepare_to_append()
             start = self.position
-            end = start + BLOCK + size + len(_padding(size))
+            end = start + member_size(size)
             self.position = end
         try:
             if size > CHUNK:  # otherwise it is written at once
@@ -210,7 +164,7 @@ class TarWriter:
                 position += len(chunk)
                 del chunk  # the next one takes its memory, which the processor's cache still holds
             self._check_promise(position - start - BLOCK, size)
-            self._write_at(position, _padding(size))
+            self._write_at(position, padding(size))
         except BaseException:
             with self._appending:
                 self._mark_damage(start)
@@ -225,7 +179,7 @@ class TarWriter:
         self._damaged_from = start  # until the member is complete
         self._check_promise(_copy(stream, self._extend), size)
         self._damaged_from = None
-        self._append(_padding(size))
+        self._append(padding(size))
         return size
 
     def _copy_what_is_taken_over(self) -> None:
@@ -300,7 +254,3 @@ def _copy(stream: ByteStream, write: Callable[[bytes], object]) -> int:
         write(chunk)
         size += len(chunk)
     return size
-
-
-def _padding(size: int) -> bytes:
-    return bytes(-size % BLOCK)
