@@ -25,9 +25,11 @@ from imgcopy_core_stubs._copy_streams import (
     HandoverStream,
     HashedApartWhenLast,
     LimitedStream,
+    ReadAheadWhenLast,
     SourceStream,
 )
 from imgcopy_core_stubs._parallel import Turn
+from imgcopy_core_stubs._size_hint import unpacked_size_hint
 from imgcopy_core_stubs.compression import (
     CompressedStream,
     Compression,
@@ -174,7 +176,8 @@ def copy_layer(
         DestinationError: The layer cannot be stored.
     """
     blob, what = task.blob, task.what
-    stream: ByteStream = SourceStream(_open_layer(source, blob), what, progress, cancelled)
+    stored_stream = _open_layer(source, blob)
+    stream: ByteStream = SourceStream(stored_stream, what, progress, cancelled)
 
     def ahead(stream: ByteStream) -> ByteStream:
         return CancellableReadAhead(stream, cancelled)
@@ -200,12 +203,16 @@ def copy_layer(
 
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:
-            stream = ahead(DecompressedStream(ahead(stream), compression, what))
+            size_hint = unpacked_size_hint(stored_stream, compression, blob.size)
+            # With a hint, the next layer can be written at the same time, and needs the other core.
+            alone = size_hint is None
+            stream = ahead(stream) if alone else ReadAheadWhenLast(stream, turn, cancelled)
+            stream = ahead(DecompressedStream(stream, compression, what))
             stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
             )
             compression = Compression.NONE
-            wanted = evolve(blob, digest=task.diff_id, size=None)
+            wanted = evolve(blob, digest=task.diff_id, size=None, size_hint=size_hint)
 
         # 3. Compress.
         if compression is not stored_compression:

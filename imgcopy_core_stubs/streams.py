@@ -9,7 +9,7 @@ import hashlib
 import threading
 from abc import abstractmethod
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
@@ -31,6 +31,14 @@ class ByteStream(Protocol):
 
     def close(self) -> None:
         """Release what the stream holds. May be called twice."""
+
+
+@runtime_checkable
+class StoredStream(ByteStream, Protocol):
+    """A byte stream of something that is stored here, whose end can be seen at once."""
+
+    def read_end(self, size: int, /) -> bytes:
+        """Return the last `size` bytes, or all if there are fewer; `read` goes on as if not."""
 
 
 class WrappingStream(Closing):

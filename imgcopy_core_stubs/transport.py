@@ -48,6 +48,9 @@ class BlobInfo(Value):
     media_type: str = ""
     urls: tuple[str, ...] = ()
     annotations: Mapping[str, str] = field(factory=dict, hash=False)
+    size_hint: int | None = field(default=None, kw_only=True, eq=False)
+    """What `size` probably is where it is unknown, as a compressed layer tells it of its content.
+    Nobody has verified it."""
 
     @classmethod
     def of(cls, descriptor: Descriptor) -> Self:
@@ -320,7 +323,8 @@ class ImageDestination(Closing, Protocol):
 
         Args:
             stream: The bytes; the caller closes it.
-            info: What is known of the blob. Digest and size may be unknown.
+            info: What is known of the blob. Digest and size may be unknown; a size that is only
+                hinted at may turn out wrong.
             is_config: It is an image's config.
 
         Returns:

@@ -29,7 +29,7 @@ _SPECIAL_FILE: Final = (errno.ENXIO, errno.ELOOP)
 
 
 class RegularFile(Closing):
-    """A regular file, open for reading: a byte stream that knows its size.
+    """A regular file, open for reading: a stored stream that knows its size.
 
     Attributes:
         path: The file's path, as the user would write it.
@@ -76,6 +76,13 @@ class RegularFile(Closing):
         """
         try:
             return self._file.read(size)
+        except OSError as error:
+            raise SourceReadFailed(self.path, error) from error
+
+    def read_end(self, size: int, /) -> bytes:
+        """Return the last `size` bytes, or all if there are fewer; the errors as above."""
+        try:
+            return os.pread(self._file.fileno(), size, max(0, self.size - size))
         except OSError as error:
             raise SourceReadFailed(self.path, error) from error
 

@@ -95,7 +95,7 @@ class _Part:
 
     def __init__(self, archive: ArchiveFile, offset: int, size: int) -> None:
         self._archive = archive
-        self._offset = offset
+        self._start = self._offset = offset
         self._end = offset + size
         self._closed = False
 
@@ -105,6 +105,10 @@ class _Part:
         data = self._archive.read_some_at(self._offset, min(size, self._end - self._offset))
         self._offset += len(data)
         return data
+
+    def read_end(self, size: int, /) -> bytes:
+        start = max(self._start, self._end - size)
+        return self._archive.read_at(start, self._end - start)
 
     def close(self) -> None:
         self._closed = True

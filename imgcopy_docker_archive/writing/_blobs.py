@@ -75,7 +75,9 @@ class BlobMembers:
         if is_here:
             return evolve(info, size=_read_to_the_end(stream))
         try:
-            size = self._tar.add_stream(stream, info.size, lambda: self._path(known))
+            size = self._tar.add_stream(
+                stream, info.size, lambda: self._path(known), size_hint=info.size_hint
+            )
             return self._remember(evolve(info, size=size))
         finally:
             self._coming.discard(known)

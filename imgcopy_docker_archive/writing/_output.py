@@ -10,7 +10,7 @@ import threading
 from abc import abstractmethod
 from typing import BinaryIO, Final, Protocol
 
-from imgcopy_core_stubs import flush_all, write_all
+from imgcopy_core_stubs import CHUNK, flush_all, write_all
 from imgcopy_docker_archive.writing._reservation import set_aside
 
 _NO_COPY_IN_KERNEL: Final = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -37,6 +37,8 @@ class Output(Protocol):
 
     seekable: bool
     """Whether one can go back and write over what is there, and write in several threads."""
+    readable: bool = False
+    """Whether one can read what was written, too."""
 
     @abstractmethod
     def write_at(self, position: int, data: bytes) -> None:
@@ -53,6 +55,16 @@ class Output(Protocol):
         """
         del position, descriptor, offset, size
         return 0
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Return exactly `size` bytes that were written. Only where `readable` is true."""
+        raise io.UnsupportedOperation(f"cannot read {size} bytes at {position}")
+
+    def move(self, start: int, end: int, distance: int) -> None:
+        """Move what is between two positions up or down. Only where `readable` is true."""
+        pieces = range(start, end, CHUNK)
+        for piece in reversed(pieces) if distance > 0 else pieces:
+            self.write_at(piece + distance, self.read_at(piece, min(CHUNK, end - piece)))
 
     @abstractmethod
     def truncate(self, position: int) -> None:
@@ -80,10 +92,19 @@ class FileOutput(Output):
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
         self._start = file.tell()
+        self.readable = file.readable()
 
     def write_at(self, position: int, data: bytes) -> None:
         """Write all of `data`, without moving where the file stands."""
         write_all(self._file, data, position=self._start + position)
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Read, without moving where the file stands."""
+        data = b""
+        while len(data) < size:
+            where = self._start + position + len(data)
+            data += _not_cut(os.pread(self._file.fileno(), size - len(data), where))
+        return data
 
     def expect(self, position: int, size: int) -> None:
         """Have blocks set aside."""
@@ -120,12 +141,22 @@ class ObjectOutput(Output):
         self._file = file
         self._start = file.tell()
         self._lock = threading.Lock()
+        self.readable = file.readable()
 
     def write_at(self, position: int, data: bytes) -> None:
         """Seek and write."""
         with self._lock:
             self._file.seek(self._start + position)
             write_all(self._file, data)
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Seek and read."""
+        data = b""
+        with self._lock:
+            self._file.seek(self._start + position)
+            while len(data) < size:
+                data += _not_cut(self._file.read(size - len(data)))
+        return data
 
     def truncate(self, position: int) -> None:
         """Cut off the rest of the file."""
@@ -159,6 +190,12 @@ class PipeOutput(Output):
     def flush(self) -> None:
         """Flush the file."""
         flush_all(self._file)
+
+
+def _not_cut(data: bytes) -> bytes:
+    if not data:
+        raise OSError(errno.EIO, "the file was cut while it was written")
+    return data
 
 
 def _can_go_back(file: BinaryIO) -> bool:

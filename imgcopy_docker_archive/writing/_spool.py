@@ -1,4 +1,4 @@
-"""A blob of unknown size, kept in a temporary file on its way into a pipe."""
+"""Bytes that cannot go to their place yet, kept in a temporary file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from imgcopy_core_stubs import CHUNK, ByteStream, DestinationWriteFailed, quote,
 
 @contextmanager
 def spooled(
-    stream: ByteStream, archive: str, directory: str | None
+    stream: ByteStream, archive: str, directory: str | None, *, beginning: bytes = b""
 ) -> Iterator[tuple[FileIO, int]]:
     """Copy a stream into a temporary file without a name; give the file, and its size in bytes.
 
@@ -18,6 +18,7 @@ def spooled(
         stream: Read to the end; the caller closes it.
         archive: The archive's name for error messages.
         directory: Where the file is; None: the system's place.
+        beginning: What goes into the file before the stream.
 
     Raises:
         DestinationWriteFailed: The file cannot be made or written.
@@ -27,10 +28,12 @@ def spooled(
     with ExitStack() as stack:
         with _spooling(archive, directory):
             file = stack.enter_context(tempfile.TemporaryFile(dir=directory, buffering=0))
-        while chunk := stream.read(CHUNK):
+        chunk = beginning or stream.read(CHUNK)
+        while chunk:
             with _spooling(archive, directory):
                 write_all(file, chunk)
             size += len(chunk)
+            chunk = stream.read(CHUNK)
         file.seek(0)
         yield file, size
 

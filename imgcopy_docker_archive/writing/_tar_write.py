@@ -1,8 +1,10 @@
 """Tar members on their way into a file: one after the other, and each at a place of its own."""
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO
 
 from imgcopy_core_stubs import (
     CHUNK,
@@ -12,17 +14,9 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_docker_archive.format import BLOCK
 from imgcopy_docker_archive.writing._output import output_to
+from imgcopy_docker_archive.writing._places import Place, PlacesInUse
+from imgcopy_docker_archive.writing._taken_over import TakenOver
 from imgcopy_docker_archive.writing._tar_blocks import END, header_block, member_size, padding
-
-
-class ArchiveBytes(Protocol):
-    """The plain bytes of another archive."""
-
-    def read_at(self, offset: int, size: int, /) -> bytes:
-        """Return exactly `size` bytes from `offset` on."""
-
-    def fileno(self) -> int:
-        """Return the descriptor of the file that holds them."""
 
 
 class TarWriter:
@@ -30,7 +24,8 @@ class TarWriter:
 
     On a seekable file a member of unknown size is written straight to its place, its header last.
     One of known size gets its place at once, so that the next one can be written at the same time,
-    in another thread. What failed is cut off again.
+    in another thread. So does one whose size can be guessed; where the guess turns out wrong, what
+    came behind it in the meantime is moved. What failed is cut off again.
 
     A pipe takes one member after the other; one of unknown size is spooled to a temporary file
     first, and after a failure within a member nothing more can be written.
@@ -47,7 +42,8 @@ class TarWriter:
         self._temporary_directory = temporary_directory
         self._appending = threading.Lock()  # held by whoever decides where the archive goes on
         self._damaged_from: int | None = None  # nothing is appended behind damage
-        self._taken_over: list[tuple[ArchiveBytes, int, int]] = []  # what is to come first
+        self._in_use = PlacesInUse()
+        self._taken_over: TakenOver | None = None  # what is to come first
         self.position = 0
         """How many bytes the archive has so far, reserved places included."""
 
@@ -56,18 +52,14 @@ class TarWriter:
         """Whether the file can be written at any position."""
         return self._output.seekable
 
-    def take_over(self, archive: ArchiveBytes, ranges: Iterable[tuple[int, int]]) -> None:
-        """Begin with members of another archive as they are, headers included.
+    def take_over(self, members: TakenOver) -> None:
+        """Begin with members of another archive.
 
         They are copied when the first member of our own comes, so that a copy which fails before
-        costs nothing. The other archive must stay open for as long.
-
-        Args:
-            archive: The other archive.
-            ranges: Where in it they are: offsets and sizes in bytes, whole blocks.
+        costs nothing.
         """
-        self._taken_over = [(archive, offset, size) for offset, size in ranges]
-        self.position = sum(size for _, _, size in self._taken_over)
+        self._taken_over = members
+        self.position = members.size
 
     def add(self, name: str, data: bytes) -> None:
         """Write a small file."""
@@ -80,7 +72,12 @@ class TarWriter:
             self._append(header_block(name, link=target))
 
     def add_stream(
-        self, stream: ByteStream, size: int | None, name: Callable[[], str | None]
+        self,
+        stream: ByteStream,
+        size: int | None,
+        name: Callable[[], str | None],
+        *,
+        size_hint: int | None = None,
     ) -> int:
         """Write a file from a stream, and return its size in bytes.
 
@@ -91,24 +88,23 @@ class TarWriter:
             stream: Its bytes, read to the end; the caller closes it.
             size: Their number; None unless it and the name are known already.
             name: Returns the name, or None if the member is not wanted after all. Called after the
-                stream's end if `size` is None.
+                stream's end if neither `size` nor `size_hint` is given.
+            size_hint: Their probable number, where `size` is None and the name is known already.
 
         Raises:
             DestinationWriteFailed: Nothing of the member stays on a seekable file.
             SourceError: From the stream; nothing of the member stays on a seekable file.
         """
         if self._output.seekable:
-            if size is None:
-                return self._add_header_last(stream, name)
-            return self._add_to_reserved_place(stream, size, name() or "")
+            if size is not None:
+                return self._add_to_reserved_place(stream, size, name() or "")
+            if size_hint is not None and self._output.readable:
+                return self._add_to_expected_place(stream, size_hint, name() or "")
+            return self._add_header_last(stream, name)
         with self._appending:
             if size is not None:
                 return self._add_in_order(stream, size, name() or "")
-            from imgcopy_docker_archive.writing._spool import (  # noqa: PLC0415  (only for a pipe)
-                spooled,
-            )
-
-            with spooled(stream, self._name, self._temporary_directory) as (spool, spooled_size):
+            with self._spooled(stream) as (spool, spooled_size):
                 known_name = name()
                 if known_name is None:
                     return spooled_size
@@ -148,30 +144,82 @@ class TarWriter:
             return size
 
     def _add_to_reserved_place(self, stream: ByteStream, size: int, name: str) -> int:
+        with self._place(size) as place:
+            self._write_at(place.start, header_block(name, size=size))
+            written, beyond = self._fill(place, stream)
+            self._check_promise(written + len(beyond), size)
+            self._write_at(place.start + BLOCK + size, padding(size))
+        return size
+
+    def _add_to_expected_place(self, stream: ByteStream, expected: int, name: str) -> int:
+        with self._place(expected) as place:
+            written, beyond = self._fill(place, stream)
+            if not beyond:
+                self._resize(place, written)
+            else:
+                with self._spooled(stream, beginning=beyond) as (spool, spooled_size):
+                    self._resize(place, written + spooled_size)
+                    position = place.start + BLOCK + written
+                    while chunk := spool.read(CHUNK):
+                        self._write_at(position, chunk)
+                        position += len(chunk)
+            self._write_at(place.start + BLOCK + place.size, padding(place.size))
+            self._write_at(place.start, header_block(name, size=place.size))
+        return place.size
+
+    @contextlib.contextmanager
+    def _place(self, size: int) -> Iterator[Place]:
+        """Have a place of one's own at the archive's end, while others write behind it."""
         with self._appending:
             self._prepare_to_append()
-            start = self.position
-            end = start + member_size(size)
-            self.position = end
+            place = Place(self.position, size)
+            self.position = place.end
+            self._in_use.add(place)
         try:
             if size > CHUNK:  # otherwise it is written at once
-                self._output.expect(start, end - start)
-            self._write_at(start, header_block(name, size=size))
-            position = start + BLOCK
-            while chunk := stream.read(CHUNK):
-                self._check_promise(position + len(chunk) - start - BLOCK, size, at_most=True)
-                self._write_at(position, chunk)
-                position += len(chunk)
-                del chunk  # the next one takes its memory, which the processor's cache still holds
-            self._check_promise(position - start - BLOCK, size)
-            self._write_at(position, padding(size))
+                self._output.expect(place.start, place.end - place.start)
+            yield place
         except BaseException:
             with self._appending:
-                self._mark_damage(start)
-                if self.position == end:  # nothing has been put behind it
-                    self._cut_off(start)
+                self._mark_damage(place.start)
+                if self.position == place.end:  # nothing has been put behind it
+                    self._cut_off(place.start)
             raise
-        return size
+        finally:
+            self._in_use.discard(place)
+
+    def _fill(self, place: Place, stream: ByteStream) -> tuple[int, bytes]:
+        """Write a stream to a place, and return how many bytes there was room for.
+
+        If there is no room for all of them, the next chunk comes with it, and the stream goes on.
+        """
+        written = 0
+        while chunk := stream.read(CHUNK):
+            if written + len(chunk) > place.size:
+                return written, chunk
+            self._write_at(place.start + BLOCK + written, chunk)
+            written += len(chunk)
+            del chunk  # the next one takes its memory, which the processor's cache still holds
+        return written, b""
+
+    def _resize(self, place: Place, size: int) -> None:
+        """Give a place the size that its file turned out to have: move what has come behind it."""
+        distance = member_size(size) - member_size(place.size)
+        while distance:
+            self._in_use.wait_for_those_behind(place)
+            with self._appending:
+                if self._in_use.any_behind(place):  # it came just now
+                    continue
+                self._prepare_to_append()
+                self._mark_damage(place.start)  # until it is moved
+                try:
+                    self._output.move(place.end, self.position, distance)
+                except OSError as error:
+                    raise DestinationWriteFailed(self._name, error) from error
+                self._cut_off(self.position + distance)
+                self._clear_damage(place.start)
+                break
+        place.size = size
 
     def _add_in_order(self, stream: ByteStream, size: int, name: str) -> int:
         self._append(header_block(name, size=size))
@@ -182,32 +230,23 @@ class TarWriter:
         self._append(padding(size))
         return size
 
+    def _spooled(
+        self, stream: ByteStream, beginning: bytes = b""
+    ) -> AbstractContextManager[tuple[ByteStream, int]]:
+        from imgcopy_docker_archive.writing._spool import spooled  # noqa: PLC0415  (rarely needed)
+
+        return spooled(stream, self._name, self._temporary_directory, beginning=beginning)
+
     def _copy_what_is_taken_over(self) -> None:
-        taken_over, self._taken_over = self._taken_over, []
-        if not taken_over:
+        taken_over, self._taken_over = self._taken_over, None
+        if taken_over is None:
             return
         self._mark_damage(0)  # until all of it is there
-        position = 0
-        for archive, offset, size in taken_over:
-            copied = 0
-            while copied < size:
-                copied += self._copy_some(
-                    archive, offset + copied, size - copied, position + copied
-                )
-            position += size
-        self._damaged_from = None
-
-    def _copy_some(self, archive: ArchiveBytes, offset: int, size: int, position: int) -> int:
-        """Copy bytes of another archive, at least one and at most `size`; return how many."""
         try:
-            copied = self._output.copy_at(position, archive.fileno(), offset, size)
+            taken_over.copy_to(self._output)
         except OSError as error:
             raise DestinationWriteFailed(self._name, error) from error
-        if not copied:  # the system cannot; it takes reading and writing
-            data = archive.read_at(offset, min(CHUNK, size))
-            self._write_at(position, data)
-            copied = len(data)
-        return copied
+        self._clear_damage(0)
 
     def _append(self, data: bytes) -> None:
         self._prepare_to_append()
@@ -230,20 +269,24 @@ class TarWriter:
         except OSError as error:
             raise DestinationWriteFailed(self._name, error) from error
         self.position = position
-        if self._damaged_from == position:
-            self._damaged_from = None
+        self._clear_damage(position)
 
     def _mark_damage(self, position: int) -> None:
         if self._damaged_from is None or self._damaged_from > position:
             self._damaged_from = position
+
+    def _clear_damage(self, position: int) -> None:
+        """Say that damage from a position on is gone; what is damaged before stays so."""
+        if self._damaged_from == position:
+            self._damaged_from = None
 
     def _prepare_to_append(self) -> None:
         if self._damaged_from is not None:
             raise DestinationStateError(self._name, "an earlier write failed half-way")
         self._copy_what_is_taken_over()
 
-    def _check_promise(self, copied: int, promised: int, *, at_most: bool = False) -> None:
-        if copied > promised or (copied < promised and not at_most):
+    def _check_promise(self, copied: int, promised: int) -> None:
+        if copied != promised:
             problem = f"a blob has {copied} bytes, not the {promised} promised"
             raise DestinationStateError(self._name, problem)
 

@@ -127,6 +127,21 @@ def unknown_digest_and_size(subject: Subject) -> None:
     _put_not_knowing(subject, digest=True, size=True)
 
 
+@law(About.DESTINATION, "a wrong size hint does no harm")
+def wrong_size_hints(subject: Subject) -> None:
+    """Where the size is unknown, `size_hint` may be too small, right or too large."""
+    image = image_for(subject.capabilities, count=5, size=1000)
+    spot = subject.new_spot()
+    with subject.destination(spot) as destination:
+        for blob, wrong_by in zip(image.layers, (-1000, -1, 0, 1, 1000), strict=True):
+            hint = max(0, len(blob.content) + wrong_by)
+            info = BlobInfo(blob.digest, None, blob.media_type, size_hint=hint)
+            _require_answer(put_blob(destination, blob, info=info), blob)
+        put_manifest(destination, image)
+        commit(destination)
+    require_stored(subject, spot, image)
+
+
 @law(About.DESTINATION, "a repeated blob is stored once")
 def a_repeated_blob(subject: Subject) -> None:
     """A blob that is put again is taken and not stored again; an image may name it twice."""

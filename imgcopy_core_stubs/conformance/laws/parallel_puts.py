@@ -1,7 +1,7 @@
 """Blobs from several threads at a time, the way the copy engine sends them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import field, frozen
@@ -40,10 +40,10 @@ def _one_after_the_other(subject: Subject) -> None:
 def blobs_from_threads(subject: Subject) -> None:
     """Blobs that are put from several threads at a time are all stored byte for byte."""
     image = image_for(subject.capabilities, count=_THREADS, size=3 * PIECE)
-    for knows_digest in (True, False):
+    for told in (_everything, _wrong_hint, _nothing):
         spot = subject.new_spot()
         with subject.destination(spot) as destination:
-            for error in _put_in_threads(destination, image.layers, knows_digest=knows_digest):
+            for error in _put_in_threads(destination, image.layers, told):
                 with calling("put_blob from several threads at a time", _ADVICE):
                     if error is not None:
                         raise error
@@ -77,7 +77,7 @@ def one_thread_fails(subject: Subject) -> None:
     for failing in range(_THREADS):
         spot = subject.new_spot()
         with subject.destination(spot) as destination:
-            errors = _put_in_threads(destination, image.layers, failing=failing)
+            errors = _put_in_threads(destination, image.layers, _everything, failing=failing)
             with expecting("put_blob of a breaking stream", SourceReadFailed, advice=_ADVICE):
                 if (error := errors.pop(failing)) is not None:
                     raise error
@@ -124,11 +124,25 @@ class _Meeting(Pieces):
         return super().read(size)
 
 
+def _everything(blob: Blob, _: int) -> BlobInfo:
+    return blob.info
+
+
+def _wrong_hint(blob: Blob, number: int) -> BlobInfo:
+    """Hint at a size that is too small, or too large for every other blob."""
+    hint = len(blob.content) // 2 * (1 if number % 2 else 4)
+    return BlobInfo(blob.digest, None, blob.media_type, size_hint=hint)
+
+
+def _nothing(blob: Blob, _: int) -> BlobInfo:
+    return BlobInfo(media_type=blob.media_type)
+
+
 def _put_in_threads(
     destination: ImageDestination,
     blobs: Sequence[Blob],
+    told: Callable[[Blob, int], BlobInfo],
     *,
-    knows_digest: bool = True,
     failing: int | None = None,
 ) -> list[BaseException | None]:
     """Put each blob in a thread of its own; return what each raised.
@@ -139,7 +153,7 @@ def _put_in_threads(
     Args:
         destination: Where they are put.
         blobs: The blobs.
-        knows_digest: Whether the destination gets to know digests and sizes.
+        told: Returns what the destination gets to know of a blob, which is the how manieth.
         failing: Whose stream breaks.
     """
     progress = [_Progress() for _ in range(len(blobs) + 1)]
@@ -148,7 +162,7 @@ def _put_in_threads(
 
     def put(number: int) -> None:
         blob = blobs[number]
-        info = blob.info if knows_digest else BlobInfo(media_type=blob.media_type)
+        info = told(blob, number)
         breaks_after = PIECE if number == failing else None
         own, following = progress[number : number + 2]
         stream = _Meeting(blob.content, own, following, breaks_after=breaks_after)

@@ -185,6 +185,7 @@ class TakesAShortReadForTheEnd(ShelfDestination):
     "destination: a repeated blob is stored once",
     "destination: a stream that breaks leaves nothing",
     "destination: blobs from several threads do not mix",
+    "destination: a wrong size hint does no harm",
 )
 class NeedsTheSize(ShelfDestination):
     """Cannot do without a size."""
@@ -201,6 +202,7 @@ class NeedsTheSize(ShelfDestination):
     "to return sha256:",
     "destination: a blob of unknown digest and size is stored",
     "destination: a repeated blob is stored once",
+    "destination: a wrong size hint does no harm",
 )
 class ReportsAnotherSize(ShelfDestination):
     """Measures a blob whose size was not known with the padding that it adds."""
@@ -212,11 +214,24 @@ class ReportsAnotherSize(ShelfDestination):
 
 
 @caught_by(
+    "destination: a wrong size hint does no harm",
+    "to return sha256:",
+    "destination: blobs from several threads do not mix",
+)
+class BelievesAHint(ShelfDestination):
+    """Keeps as many bytes as it was hinted at."""
+
+    def read(self, stream: ByteStream, info: BlobInfo) -> bytes:
+        return super().read(stream, info)[: info.size_hint]
+
+
+@caught_by(
     "destination: a blob of unknown digest is stored",
     "None of",
     "destination: a blob of unknown size is stored",
     "destination: a blob of unknown digest and size is stored",
     "destination: a repeated blob is stored once",
+    "destination: a wrong size hint does no harm",
 )
 class ReportsNothing(ShelfDestination):
     """Returns what it was given, whatever was known of that."""

@@ -16,6 +16,7 @@ from imgcopy_core_stubs import (
     SourceReadFailed,
     UnsupportedImage,
 )
+from imgcopy_core_stubs.streams import StoredStream
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archive
 from tests.docker_archive.compressed import COMPRESSORS
 from tests.docker_archive.tars import END, file, tar
@@ -176,6 +177,17 @@ def test_streams_share_no_position(path: Path) -> None:
     assert second.read(100) == b"tada"
     assert second.read(1) == b""
     assert first.read(100) == b"adatada"
+    archive.close()
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 10])
+def test_the_end_of_a_stream_is_seen_and_reading_goes_on(path: Path, size: int) -> None:
+    archive = open_archive(str(path))
+    stream, content = archive.stream(513, size), b"atadatadat"[:size]
+    assert isinstance(stream, StoredStream)
+    first = stream.read(2)
+    assert stream.read_end(4) == content[-4:]
+    assert first + stream.read(100) == content
     archive.close()
 
 
