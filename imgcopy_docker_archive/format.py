@@ -50,7 +50,7 @@ def config_path(config: Digest) -> str:
     return f"{config.hex}.json"
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ManifestItem:
     """One image in `manifest.json`."""
 
@@ -63,7 +63,7 @@ class ManifestItem:
     """What another program wrote beside these."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class V1Folder:
     """One layer's folder, as the format was before Docker 1.10."""
 

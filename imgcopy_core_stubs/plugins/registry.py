@@ -14,7 +14,6 @@ from imgcopy_core_stubs.events import Observer
 from imgcopy_core_stubs.plugins import _builtin
 from imgcopy_core_stubs.plugins._checks import check_reference
 from imgcopy_core_stubs.plugins._faults import blaming
-from imgcopy_core_stubs.plugins._guard import guarded
 from imgcopy_core_stubs.plugins._hooks import PluginHooks
 from imgcopy_core_stubs.plugins._loading import (
     DISABLE_VARIABLE,
@@ -134,6 +133,8 @@ class TransportRegistry:
             if rest:
                 raise
             raise InvalidReference(text, error.problem) from None  # "" would not tell which one
+        from imgcopy_core_stubs.plugins._guard import guarded  # noqa: PLC0415  (for third parties)
+
         return guarded(reference, owner.label)
 
     def blaming(self, scheme: str, doing: str) -> AbstractContextManager[None]:
