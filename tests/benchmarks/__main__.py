@@ -12,7 +12,7 @@ The first run makes the images of this machine's own files, which takes two minu
 in `--cache`. Each round copies the image from `oci:` to `docker-archive:` with imgcopy and with
 skopeo, and does the least work that such a copy takes in one thread (see `floor.py`); the output
 goes to `--out` and is deleted at once. Processes are measured whole, start-up included, from
-outside (see `launch.py`), and each in memory that the machine has at hand (see `rounds.py`).
+outside (see `launch.py`), and each in memory that the machine has at hand (`settled_memory.py`).
 
 The exit status is 0 whatever the speed; it is 1 if a copy fails or its archive is wrong.
 """
@@ -34,6 +34,7 @@ from .measure import RunFailedError, measured
 from .memory import run_memory_check
 from .report import peaks_text, rounds_text, verdict_text
 from .rounds import run_rounds
+from .settled_memory import settled_memory
 from .targets import verdicts
 
 _FOLDER = Path(tempfile.gettempdir()) / "imgcopy-benchmarks"
@@ -125,16 +126,20 @@ def _compare(
     else:
         _, version = measured([program, "--version"], scratch)
         click.echo(version.strip() + "\n")
-    results = []
+    layouts = {}
     for variant in variants:
         _tell(f"{variant}: the image of {size} MB")
-        layout = real_image(cache, variant, size)
-        measurements = run_rounds(variant, layout, program, scratch, rounds, _tell)
-        click.echo(rounds_text(measurements) + "\n")
-        results.append(
-            attrs.asdict(measurements)
-            | {"verdicts": [attrs.asdict(verdict) for verdict in verdicts(measurements)]}
-        )
+        layouts[variant] = real_image(cache, variant, size)
+    results = []
+    _tell("free memory")
+    with settled_memory(max(layout.unpacked for layout in layouts.values())):
+        for variant, layout in layouts.items():
+            measurements = run_rounds(variant, layout, program, scratch, rounds, _tell)
+            click.echo(rounds_text(measurements) + "\n")
+            results.append(
+                attrs.asdict(measurements)
+                | {"verdicts": [attrs.asdict(verdict) for verdict in verdicts(measurements)]}
+            )
     return results
 
 

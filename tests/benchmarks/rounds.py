@@ -1,6 +1,5 @@
 """Everyone in turn, round after round, so that a slow moment of the machine hits all alike."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from .contenders import Contender, Floor, Imgcopy, Skopeo
 from .layout import Layout
 from .measure import Run
 from .verify import verify
-
-_SECONDS_TO_SETTLE = 5
 
 
 @frozen
@@ -67,8 +64,6 @@ def run_rounds(
 
 def _run(contender: Contender, layout: Layout, scratch: Path, *, check: bool = False) -> Run:
     target = scratch / "archive.tar"
-    _fill_memory(target, layout.unpacked)
-    time.sleep(_SECONDS_TO_SETTLE)
     try:
         run = contender.copy(layout, target)
         if check:
@@ -76,18 +71,3 @@ def _run(contender: Contender, layout: Layout, scratch: Path, *, check: bool = F
     finally:
         target.unlink(missing_ok=True)
     return run
-
-
-def _fill_memory(path: Path, size: int) -> None:
-    """Write a file as large as the archive will be, and delete it.
-
-    A virtual machine may have given free memory back to its host, and who takes it next pays for
-    fetching it: up to twice the time of a copy. Now everyone finds memory that is here. Some of it
-    will be given back again, a few seconds after it got free; that takes time as well, so whoever
-    is measured waits until it is done.
-    """
-    block = bytes(1 << 20)
-    with path.open("wb", buffering=0) as file:
-        for _ in range(size // len(block) + 1):
-            file.write(block)
-    path.unlink()
