@@ -126,6 +126,7 @@ _CONTENTS: Final = {
         "StoredImages",
         "Transport",
     ),
+    "value": ("Value",),
     "waiting": ("WaitingReader", "flush_all", "write_all"),
 }
 _HOMES: Final = {name: module for module, names in _CONTENTS.items() for name in names}

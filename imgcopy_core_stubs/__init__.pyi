@@ -116,6 +116,7 @@ from imgcopy_core_stubs.transport import (
     StoredImages,
     Transport,
 )
+from imgcopy_core_stubs.value import Value
 from imgcopy_core_stubs.waiting import WaitingReader, flush_all, write_all
 
 __all__ = [
@@ -199,6 +200,7 @@ __all__ = [
     "UnsupportedByDestination",
     "UnsupportedImage",
     "UsageError",
+    "Value",
     "Verdict",
     "VerificationError",
     "VerifyingStream",

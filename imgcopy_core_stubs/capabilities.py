@@ -10,7 +10,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
+from imgcopy_core_stubs.value import Value
 
 
 class LayerCompression(Enum):

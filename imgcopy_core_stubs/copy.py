@@ -19,7 +19,6 @@ from imgcopy_core_stubs._copy_blob import (
 from imgcopy_core_stubs._copy_streams import Cancellation
 from imgcopy_core_stubs._copy_walk import DecidedImage, Sides, Walk, opened
 from imgcopy_core_stubs._parallel import Turn, run_in_parallel
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.conversion import edit_index, edit_manifest
 from imgcopy_core_stubs.copy_options import CopyOptions
 from imgcopy_core_stubs.digest import Digest
@@ -36,6 +35,7 @@ from imgcopy_core_stubs.events import (
 )
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, ImageManifest, RawManifest
 from imgcopy_core_stubs.transport import ImageReference
+from imgcopy_core_stubs.value import Value
 
 
 @frozen(eq=False, repr=False)

@@ -4,9 +4,9 @@ from enum import Enum
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.transport import ImageReference
+from imgcopy_core_stubs.value import Value
 
 
 class Instances(Enum):

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
+from imgcopy_core_stubs.value import Value
 
 _HEX_LENGTH: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _PATTERN: Final = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]+)")

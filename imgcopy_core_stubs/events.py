@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.digest import Digest
+from imgcopy_core_stubs.value import Value
 
 
 class BlobKind(Enum):

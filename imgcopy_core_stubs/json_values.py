@@ -5,8 +5,8 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.value import Value
 
 LARGEST_INTEGER: Final = 2**63 - 1
 

@@ -14,7 +14,6 @@ from typing import Final
 from attrs import field, frozen
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidDocument, NoMatchingPlatform, UnsupportedImage
 from imgcopy_core_stubs.json_documents import decode_json
@@ -22,6 +21,7 @@ from imgcopy_core_stubs.json_values import JsonObject
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.structuring import structure
+from imgcopy_core_stubs.value import Value
 
 _SCHEMA_VERSION: Final = 2
 

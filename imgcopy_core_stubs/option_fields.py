@@ -7,9 +7,9 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.json_values import JsonValue
 from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.value import Value
 
 _PLAIN_TYPES = {str: "text", int: "integer", bool: "boolean"}
 

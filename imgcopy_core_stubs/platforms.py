@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from attrs import evolve, field, frozen
 
-from imgcopy_core_stubs._value import Value
+from imgcopy_core_stubs.value import Value
 
 _MACHINES: Final = {
     "x86_64": ("amd64", ""),

@@ -9,10 +9,10 @@ from typing import Final, Self
 
 from attrs import evolve, frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.quoting import quote
+from imgcopy_core_stubs.value import Value
 
 DEFAULT_DOMAIN: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self, runtime_check
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.capabilities import (
     CopyDemands,
     DestinationCapabilities,
@@ -31,6 +30,7 @@ from imgcopy_core_stubs.manifest import Descriptor, ImageManifest, RawManifest
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.streams import ByteStream
+from imgcopy_core_stubs.value import Value
 
 if TYPE_CHECKING:  # a copy does not need it
     from imgcopy_core_stubs.examination import Examination

@@ -5,7 +5,7 @@ from enum import Enum
 from attrs import field, frozen
 from attrs.validators import optional
 
-from imgcopy_core_stubs import Platform, quote
+from imgcopy_core_stubs import Platform, Value, quote
 
 
 class Layout(Enum):
@@ -41,8 +41,8 @@ def _check_platform(instance: object, attribute: object, value: str) -> None:
         raise ValueError(f"platform: {quote(value)} {error}") from None
 
 
-@frozen
-class DockerArchiveSourceOptions:
+@frozen(eq=False, repr=False)
+class DockerArchiveSourceOptions(Value):
     """How an archive is read."""
 
     layout: Layout | None = field(
@@ -60,8 +60,8 @@ class DockerArchiveSourceOptions:
     )
 
 
-@frozen
-class DockerArchiveDestinationOptions:
+@frozen(eq=False, repr=False)
+class DockerArchiveDestinationOptions(Value):
     """How an archive is written."""
 
     layout: Layout | None = field(

@@ -28,6 +28,7 @@ from imgcopy_core_stubs import (
     SourceNotFound,
     StoredImages,
     UnsupportedByDestination,
+    Value,
     options_or_default,
     quote,
 )
@@ -45,8 +46,8 @@ _INDEX: Final = re.compile(r"@([0-9]{1,9})")
 _COLON_HINT: Final = r"(a colon that belongs to the path is written as \:)"
 
 
-@frozen
-class DockerArchiveReference(ImageReference):
+@frozen(eq=False, repr=False)
+class DockerArchiveReference(Value, ImageReference):
     """An archive, and which of its images is meant; with neither name nor index the only one."""
 
     scheme: ClassVar[str] = "docker-archive"

@@ -16,12 +16,12 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.option_fields import item_type
 from imgcopy_core_stubs.options import parse_options, structure_options
 from imgcopy_core_stubs.quoting import listing, quote, strerror
 from imgcopy_core_stubs.transport import Transport
+from imgcopy_core_stubs.value import Value
 
 _FILE_LIMIT: Final = 1024 * 1024
 _TABLES: Final = "transports"

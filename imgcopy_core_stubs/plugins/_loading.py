@@ -13,12 +13,12 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from imgcopy_core_stubs._distribution import DISTRIBUTION
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import PluginError
 from imgcopy_core_stubs.plugins._distributions import Loader, plugin_distributions
 from imgcopy_core_stubs.plugins._faults import blaming, failure
 from imgcopy_core_stubs.plugins._hooks import PluginHooks
 from imgcopy_core_stubs.transport import Transport
+from imgcopy_core_stubs.value import Value
 
 DISABLE_VARIABLE: Final = "IMGCOPY_DISABLE_PLUGINS"
 NO_PLUGINS_FLAG: Final = "--no-plugins"

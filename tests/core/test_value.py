@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs import BlobInfo, Descriptor, Digest
-from imgcopy_core_stubs._value import Value
+from imgcopy_core_stubs.value import Value
 
 
 @frozen

@@ -4,7 +4,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs._value import Value
+from imgcopy_core_stubs.value import Value
 
 
 class ExistingDirectory(Enum):

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import options_or_default
 from imgcopy_core_stubs.transport import ImageDestination, ImageReference, ImageSource, Transport
 from imgcopy_core_stubs.transports.dir.options import DirDestinationOptions
+from imgcopy_core_stubs.value import Value
 
 
 @frozen(eq=False, repr=False)

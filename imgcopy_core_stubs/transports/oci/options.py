@@ -2,8 +2,8 @@
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.capabilities import LayerCompression
+from imgcopy_core_stubs.value import Value
 
 
 @frozen(kw_only=True, eq=False, repr=False)

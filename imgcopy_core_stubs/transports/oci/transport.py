@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from imgcopy_core_stubs._value import Value
 from imgcopy_core_stubs.errors import InvalidReference
 from imgcopy_core_stubs.options import options_or_default
 from imgcopy_core_stubs.reference import DockerReference
@@ -22,6 +21,7 @@ from imgcopy_core_stubs.transport import (
 )
 from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
 from imgcopy_core_stubs.transports.oci.reference_text import parse, unparse
+from imgcopy_core_stubs.value import Value
 
 
 @frozen(eq=False, repr=False)

@@ -2,7 +2,8 @@
 
 attrs writes `__eq__`, `__hash__` and `__repr__` for each class anew, and Python compiles them at
 each start. For the classes that every command loads that takes longer than loading `pluggy`: so
-they say `@frozen(eq=False, repr=False)`, and inherit from here what does the same.
+they say `@frozen(eq=False, repr=False)`, and inherit from here what does the same. A transport's
+references and options can do so too; attrs' own methods are as good.
 """
 
 from attrs import fields, frozen
