@@ -98,7 +98,7 @@ class DecompressedStream(ChunkedStream):
             try:
                 output = self._decoder.decompress(data, CHUNK)
             except self._errors as error:
-                raise CorruptBlob(self._what, str(error)) from None
+                raise CorruptBlob(self._what, _problem(error)) from None
             if output:
                 return output
         return b""
@@ -121,6 +121,13 @@ class DecompressedStream(ChunkedStream):
         if self._members > _MEMBERS + self._feed.position // _BYTES_A_MEMBER:
             problem = f"it has too many members: {self._members} in {self._feed.position} bytes"
             raise CorruptBlob(self._what, problem)
+
+
+def _problem(error: Exception) -> str:
+    """Say what a decoder found, and the way out where it is that it would take too much memory."""
+    if "memory" not in str(error).lower():
+        return str(error)
+    return f"{error} (over 128 MiB: compress it with a smaller window or dictionary)"
 
 
 class _Feed:

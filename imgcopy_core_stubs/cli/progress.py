@@ -155,4 +155,6 @@ class JsonProgress:
 def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
-    return str(value) if isinstance(value, Digest | BaseException) else value
+    if isinstance(value, BaseException):
+        return str(value) or type(value).__name__
+    return str(value) if isinstance(value, Digest) else value

@@ -17,8 +17,8 @@ class Terminated(KeyboardInterrupt):
     """A signal asked the program to end. What lets Ctrl-C through lets this through."""
 
     def __init__(self, number: int) -> None:
-        super().__init__()
         self.signal = signal.Signals(number)
+        super().__init__(f"interrupted by {self.signal.name}")
 
 
 @contextlib.contextmanager

@@ -429,7 +429,7 @@ def zstd_with_window(exponent: int, mantissa: int = 0) -> bytes:
 def test_the_limit_of_a_zstd_window() -> None:
     assert decode(zstd_with_window(27), ZSTD) == b"hello"
     assert_corrupt(zstd_with_window(27, 1), ZSTD, "too much memory")
-    assert_corrupt(zstd_with_window(31), ZSTD, "too much memory")
+    assert_corrupt(zstd_with_window(31), ZSTD, "too much memory.*smaller window")
     assert_corrupt(zstd_with_window(41, 7), ZSTD)
 
 
@@ -445,7 +445,9 @@ def xz_with_dictionary(bits: int) -> bytes:
 
 def test_the_limit_of_an_xz_dictionary() -> None:
     assert decode(xz_with_dictionary(28), XZ) == b"hello"  # 64 MiB
-    assert_corrupt(xz_with_dictionary(40), XZ, "[Mm]emory usage limit")  # 4 GiB - 1
+    assert_corrupt(
+        xz_with_dictionary(40), XZ, "[Mm]emory usage limit.*smaller .* dictionary"
+    )  # 4 GiB - 1
 
 
 # --- bombs ---------------------------------------------------------------------------------------

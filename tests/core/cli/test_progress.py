@@ -2,6 +2,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from imgcopy_core_stubs.cli.progress import (
     ProgressStyle,
     progress_shown,
 )
+from imgcopy_core_stubs.cli.termination import Terminated
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.events import (
     BlobDone,
@@ -144,6 +146,10 @@ def test_json_progress_is_an_object_a_line(
     }
     assert shown(Committed(LAYER)) == {"event": "committed", "manifest_digest": layer}
     assert shown(CopyFailed(ValueError("no"))) == {"event": "copy-failed", "error": "no"}
+    interrupted = {"event": "copy-failed", "error": "interrupted by SIGTERM"}
+    assert shown(CopyFailed(Terminated(signal.SIGTERM))) == interrupted
+    nameless = {"event": "copy-failed", "error": "KeyboardInterrupt"}
+    assert shown(CopyFailed(KeyboardInterrupt())) == nameless
 
 
 @pytest.mark.parametrize(
