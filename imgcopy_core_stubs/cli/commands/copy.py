@@ -39,7 +39,7 @@ _PARALLEL_COPIES: Final = CopyOptions().parallel_copies
 
 
 @click.command("copy", cls=BaseCommand, short_help="Copy an image.")
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1)
 @click.argument("destination")
 @click.option(
     "--all-images", is_flag=True, help="Copy every image that there is at SOURCE, with its names."
@@ -135,6 +135,9 @@ def command(  # noqa: PLR0913  (an argument for each option)
     imgcopy copy --platform linux/arm64 oci:layout dir:app
     imgcopy copy --all-images docker-archive:old.tar docker-archive:more.tar oci:layout
     """  # noqa: D301  (click keeps the lines after \b as they are)
+    if not sources:
+        problem = f"Missing argument: a SOURCE or a DESTINATION, beside {quote(destination)}"
+        raise click.UsageError(problem, click.get_current_context())
     if dry_run:
         _refuse_what_needs_a_copy(digestfile, progress)
     instances = _instances(multi_arch, all_instances=all_instances)

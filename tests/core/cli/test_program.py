@@ -157,8 +157,8 @@ class TestUsageErrors:
         ("arguments", "problem"),
         [
             (["cpoy"], "No such command 'cpoy' (see \"imgcopy --help\")"),
-            (["copy"], "Missing argument 'SOURCE...' (see \"imgcopy copy --help\")"),
-            (["copy", "oci:a"], "Missing argument 'SOURCE...' (see \"imgcopy copy --help\")"),
+            (["copy"], "Missing argument 'DESTINATION' (see \"imgcopy copy --help\")"),
+            (["copy", "oci:a"], 'a SOURCE or a DESTINATION, beside "oci:a" (see "imgcopy copy'),
             (
                 ["inspect", "oci:a", "c"],
                 'Got unexpected extra argument (c) (see "imgcopy inspect',
