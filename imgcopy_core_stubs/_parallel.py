@@ -66,7 +66,8 @@ def run_in_parallel(
         cancelled: Set when one of them fails or the caller is interrupted; work ends on it.
 
     Raises:
-        BaseException: What the first task to fail raised.
+        BaseException: What the first task to fail raised; where another task's failure is its
+            cause, that one.
     """
     if min(at_a_time, len(tasks)) < 2:  # noqa: PLR2004  (a single one needs no threads)
         return [work(task, Turn.alone()) for task in tasks]
@@ -109,7 +110,7 @@ def run_in_parallel(
         _join([thread for thread in threads if thread.ident is not None], _SECONDS_TO_END)
         raise
     if failures:
-        raise failures[0]
+        raise next(failure for failure in failures if failure.__cause__ not in failures)
     return [results[number] for number in range(len(tasks))]
 
 

@@ -9,11 +9,12 @@ without unpacking it all. So this is a hint: taken where it is plausible, and ne
 from typing import Final
 
 from imgcopy_core_stubs.compression import Compression
+from imgcopy_core_stubs.errors import SourceError
 from imgcopy_core_stubs.streams import ByteStream, StoredStream
 
-_LARGEST: Final = 512 * 1024 * 1024
-"""The most bytes that a layer may be compressed to. At usual ratios, up to 8, the content of a
-larger one may have more than 2^32 bytes."""
+_LARGEST: Final = 256 * 1024 * 1024
+"""The most bytes that a layer may be compressed to. At a ratio of 16, which hardly any reaches, the
+content of a larger one has more than 2^32 bytes."""
 _HIGHEST_RATIO: Final = 1032
 """Deflate cannot do better (zlib's technical details, "Maximum Compression Factor")."""
 _OVERHEAD: Final = 64
@@ -31,15 +32,15 @@ def unpacked_size_hint(
         stream: The layer as it is stored.
         compression: How it is compressed.
         size: Its size in bytes as it is stored, if that is known.
-
-    Raises:
-        SourceError: The layer cannot be read.
     """
     if compression is not Compression.GZIP or size is None or size > _LARGEST:
         return None
     if not isinstance(stream, StoredStream):
         return None
-    hint = int.from_bytes(stream.read_end(_ISIZE), "little")
+    try:
+        hint = int.from_bytes(stream.read_end(_ISIZE), "little")
+    except (OSError, SourceError):
+        return None  # who reads the layer will be told, if it cannot be read
     # The last of several members is mostly a small one: a footer, or a mark of the end.
     smallest = size - size // 1000 - _OVERHEAD
     return hint if smallest <= hint <= _HIGHEST_RATIO * size else None

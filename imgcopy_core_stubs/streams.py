@@ -38,7 +38,10 @@ class StoredStream(ByteStream, Protocol):
     """A byte stream of something that is stored here, whose end can be seen at once."""
 
     def read_end(self, size: int, /) -> bytes:
-        """Return the last `size` bytes, or all if there are fewer; `read` goes on as if not."""
+        """Return the last `size` bytes, or all if there are fewer; `read` goes on as if not.
+
+        Raises what `read` raises.
+        """
 
 
 class WrappingStream(Closing):

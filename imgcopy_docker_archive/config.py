@@ -109,5 +109,5 @@ class DockerArchiveDestinationOptions(Value):
     )
     temporary_directory: str | None = field(
         default=None,
-        metadata={"help": "where a layer is kept on its way into a pipe or a compressed archive"},
+        metadata={"help": "where a layer is kept that cannot go to its place yet, as into a pipe"},
     )

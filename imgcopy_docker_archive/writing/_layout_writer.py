@@ -20,7 +20,7 @@ class LayoutWriter:
     Args:
         file: Where to write, from its present position on; its caller opened it and closes it.
         name: What the file is called in error messages.
-        temporary_directory: Where a blob of unknown size is kept on its way into a pipe; None: the
+        temporary_directory: Where a blob is kept that cannot go to its place yet; None: the
             system's place.
         blob_path: Returns the member name of a blob.
     """

@@ -16,6 +16,8 @@ class Place:
     def __init__(self, start: int, size: int) -> None:
         self.start = start
         self.size = size
+        self.is_cut_off = False
+        """Nothing of the member is there any more."""
 
     @property
     def end(self) -> int:

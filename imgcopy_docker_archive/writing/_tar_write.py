@@ -42,6 +42,7 @@ class TarWriter:
         self._temporary_directory = temporary_directory
         self._appending = threading.Lock()  # held by whoever decides where the archive goes on
         self._damaged_from: int | None = None  # nothing is appended behind damage
+        self._damaged_by: BaseException | None = None  # why, where somebody else has to be told
         self._in_use = PlacesInUse()
         self._taken_over: TakenOver | None = None  # what is to come first
         self.position = 0
@@ -155,17 +156,42 @@ class TarWriter:
         with self._place(expected) as place:
             written, beyond = self._fill(place, stream)
             if not beyond:
+                self._complete(place, written, name)
                 self._resize(place, written)
-            else:
+            elif not self._go_on(place, written, beyond, stream, name):
                 with self._spooled(stream, beginning=beyond) as (spool, spooled_size):
                     self._resize(place, written + spooled_size)
                     position = place.start + BLOCK + written
                     while chunk := spool.read(CHUNK):
                         self._write_at(position, chunk)
                         position += len(chunk)
-            self._write_at(place.start + BLOCK + place.size, padding(place.size))
-            self._write_at(place.start, header_block(name, size=place.size))
+                    self._complete(place, place.size, name)
         return place.size
+
+    def _go_on(
+        self, place: Place, written: int, beyond: bytes, stream: ByteStream, name: str
+    ) -> bool:
+        """Write what is beyond a place at its end, unless there is something behind it."""
+        with self._appending:
+            if self.position != place.end:
+                return False
+            try:
+                self._prepare_to_append()
+                self.position = place.start + BLOCK + written
+                self._extend(beyond)
+                place.size = written + len(beyond) + _copy(stream, self._extend)
+                self._complete(place, place.size, name)
+                self.position = place.end
+            except BaseException:
+                self._cut_off(place.start)
+                place.is_cut_off = True
+                raise
+            return True
+
+    def _complete(self, place: Place, size: int, name: str) -> None:
+        """Write what surrounds a file of a size that is in its place."""
+        self._write_at(place.start + BLOCK + size, padding(size))
+        self._write_at(place.start, header_block(name, size=size))
 
     @contextlib.contextmanager
     def _place(self, size: int) -> Iterator[Place]:
@@ -179,11 +205,13 @@ class TarWriter:
             if size > CHUNK:  # otherwise it is written at once
                 self._output.expect(place.start, place.end - place.start)
             yield place
-        except BaseException:
+        except BaseException as error:
             with self._appending:
-                self._mark_damage(place.start)
-                if self.position == place.end:  # nothing has been put behind it
-                    self._cut_off(place.start)
+                if not place.is_cut_off:
+                    self._mark_damage(place.start)
+                    self._damaged_by = error
+                    if self.position == place.end:  # nothing has been put behind it
+                        self._cut_off(place.start)
             raise
         finally:
             self._in_use.discard(place)
@@ -278,11 +306,12 @@ class TarWriter:
     def _clear_damage(self, position: int) -> None:
         """Say that damage from a position on is gone; what is damaged before stays so."""
         if self._damaged_from == position:
-            self._damaged_from = None
+            self._damaged_from = self._damaged_by = None
 
     def _prepare_to_append(self) -> None:
         if self._damaged_from is not None:
-            raise DestinationStateError(self._name, "an earlier write failed half-way")
+            problem = "an earlier write failed half-way"
+            raise DestinationStateError(self._name, problem) from self._damaged_by
         self._copy_what_is_taken_over()
 
     def _check_promise(self, copied: int, promised: int) -> None:

@@ -28,7 +28,7 @@ class OciArchiveWriter(LayoutWriter):
     Args:
         file: Where to write, from its present position on; seekable or not.
         name: What the file is called in error messages.
-        temporary_directory: Where a blob of unknown size is kept on its way into a pipe; None: the
+        temporary_directory: Where a blob is kept that cannot go to its place yet; None: the
             system's place.
     """
 

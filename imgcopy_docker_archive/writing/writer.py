@@ -29,7 +29,8 @@ class ArchiveWriter(LayoutWriter):
     Args:
         file: Where to write, from its present position on.
         name: What the file is called in error messages.
-        temporary_directory: Where a layer is kept on its way into a pipe; None: the system's place.
+        temporary_directory: Where a layer is kept that cannot go to its place yet; None: the
+            system's place.
         v1_folders: Whether to write what was the format before Docker 1.10, too: a folder with a
             symlink for each layer, and `repositories`.
     """

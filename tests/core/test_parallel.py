@@ -70,6 +70,23 @@ def test_the_first_failure_is_raised_and_the_rest_is_not_begun() -> None:
     assert len(begun) < 10
 
 
+def test_what_another_ones_failure_caused_is_not_raised_before_it() -> None:
+    cause = ValueError("the source is gone")
+    began = threading.Event()
+
+    def work(task: int, turn: Turn) -> int:
+        turn.pass_on()
+        if task == 0:
+            assert began.wait(30)
+            raise RuntimeError("it cannot go on") from cause
+        began.set()
+        time.sleep(0.1)  # the other one is the first
+        raise cause
+
+    with pytest.raises(ValueError, match="the source is gone"):
+        run(work, 2, 2)
+
+
 def test_a_failure_leaves_nobody_waiting_for_a_turn() -> None:
     """A thread has taken a task when it finds out that all is over; another one waits behind it."""
     delayed: list[threading.Thread] = []

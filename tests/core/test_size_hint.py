@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcopy_core_stubs import ByteStream
+from imgcopy_core_stubs import ByteStream, SourceNotFound
 from imgcopy_core_stubs._size_hint import unpacked_size_hint
 from imgcopy_core_stubs.compression import Compression
 from imgcopy_core_stubs.transports._files import RegularFile
@@ -65,7 +65,7 @@ def test_what_deflate_cannot_reach_is_no_hint() -> None:
     assert hint_of(whole[:-4] + (1033 * len(whole)).to_bytes(4, "little")) is None
 
 
-@pytest.mark.parametrize(("size", "expected"), [(GIB // 2, GIB), (GIB // 2 + 1, None)])
+@pytest.mark.parametrize(("size", "expected"), [(GIB // 4, GIB), (GIB // 4 + 1, None)])
 def test_a_layer_that_may_unpack_to_over_four_gib_is_not_asked(
     size: int, expected: int | None
 ) -> None:
@@ -84,6 +84,17 @@ def test_an_end_that_cannot_be_seen_or_a_size_that_is_unknown() -> None:
     assert unpacked_size_hint(unseen, Compression.GZIP, len(data)) is None
     stored = cast("ByteStream", Stored(data))
     assert unpacked_size_hint(stored, Compression.GZIP, None) is None
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), SourceNotFound("layer")])
+def test_an_end_that_cannot_be_read_is_no_hint(error: Exception) -> None:
+    class Failing(Stored):
+        def read_end(self, size: int, /) -> bytes:
+            raise error
+
+    data = gzip.compress(b"content")
+    stream = cast("ByteStream", Failing(data))
+    assert unpacked_size_hint(stream, Compression.GZIP, len(data)) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 100])

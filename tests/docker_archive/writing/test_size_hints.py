@@ -1,6 +1,7 @@
 """Members whose size is only guessed are written at the same time, and come out right."""
 
 import io
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -193,6 +194,7 @@ def test_whoever_waits_for_one_that_fails_is_told(hint: int, has_third: bool) ->
     first.end()
     if has_third:  # there is a hole before it
         assert isinstance(first.error, DestinationStateError)
+        assert first.error.__cause__ is second.error
     else:
         tar.finish()
         assert file.getvalue() == archive_of([1400])
@@ -231,5 +233,29 @@ def test_no_room_to_move() -> None:
 def test_what_is_beyond_a_hint_is_kept_where_the_user_says(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     tar = TarWriter(io.BytesIO(), "out.tar", temporary_directory=str(nowhere))
-    with pytest.raises(DestinationWriteFailed, match=r"keeping a blob in .*nowhere"):
-        tar.add_stream(io.BytesIO(bytes(2)), None, lambda: "0.tar", size_hint=1)
+    first = Adding(tar, "0.tar", Stream(bytes(2)), 1)
+    tar.add("1.tar", b"")
+    first.end()
+    assert isinstance(first.error, DestinationWriteFailed)
+    assert "keeping a blob in" in str(first.error)
+    assert "nowhere" in str(first.error)
+
+
+@pytest.mark.parametrize("size", [1, 511, 512, 513, 3 * CHUNK])
+def test_nothing_is_kept_elsewhere_while_nothing_is_behind(tmp_path: Path, size: int) -> None:
+    file = io.BytesIO()
+    tar = TarWriter(file, "out.tar", temporary_directory=str(tmp_path / "nowhere"))
+    for number in range(2):
+        data = content(number, size)
+        tar.add_stream(io.BytesIO(data), None, f"{number}.tar".__str__, size_hint=size // 2)
+    tar.finish()
+    assert file.getvalue() == archive_of([size, size])
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 1024])
+def test_blocks_that_were_set_aside_in_vain_are_given_back(tmp_path: Path, size: int) -> None:
+    with tempfile.TemporaryFile(dir=tmp_path, buffering=0) as file:
+        tar = writer(file)
+        tar.add_stream(io.BytesIO(bytes(size)), None, lambda: "0.tar", size_hint=64 * CHUNK)
+        tar.finish()
+        assert os.fstat(file.fileno()).st_blocks * 512 < 2 * CHUNK
