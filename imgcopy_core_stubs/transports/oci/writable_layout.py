@@ -130,8 +130,11 @@ class WritableLayout:
             with writing(self.path), contextlib.suppress(FileExistsError):
                 os.mkdir(self.path)
                 self._made = True
-        if not os.path.isdir(self.path):
-            raise InvalidDestination(self.path, "it is not a directory")
+        # Looked at once: whoever made it may remove it, and somebody else make it anew.
+        with contextlib.suppress(FileNotFoundError):
+            mode = os.lstat(self.path).st_mode
+            if not (stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and os.path.isdir(self.path))):
+                raise InvalidDestination(self.path, "it is not a directory")
 
     def _remove_if_made(self) -> None:
         if self._made:

@@ -438,3 +438,22 @@ def test_refuses_signatures(tmp_path: Path) -> None:
         destination.put_signatures([])
         with pytest.raises(UnsupportedByDestination, match="signatures in an OCI layout"):
             destination.put_signatures([b"signature"])
+
+
+def test_a_directory_that_somebody_else_made_and_removed_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.mkdir
+    made = []
+
+    def mkdir(directory: str, *mode: int) -> None:
+        made.append(directory)
+        if len(made) == 1:
+            raise FileExistsError(17, "File exists", directory)  # and it is gone again
+        make(directory, *mode)
+
+    path = tmp_path / "layout"
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    write(path, "a")
+    assert made[:2] == [str(path)] * 2
+    assert len(json.loads((path / "index.json").read_bytes())["manifests"]) == 1
