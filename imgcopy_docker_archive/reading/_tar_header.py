@@ -26,6 +26,8 @@ _USUAL_NUMBERS: Final = re.compile(
 _OCTAL: Final = re.compile(rb" *([0-7]*)[ \0]*")
 _PAX_LENGTH: Final = re.compile(rb"([1-9][0-9]{0,6}) ")
 _PAX_SIZE: Final = re.compile(r"[0-9]{1,19}")
+OLD_SPARSE: Final = b"S"
+"""The type of a sparse file in GNU's own format."""
 _SPARSE: Final = b"GNU.sparse."
 _SPARSE_NAME: Final = b"GNU.sparse.name"
 _PAX_KEYS: Final = frozenset((b"path", b"linkpath", b"size", _SPARSE_NAME))
@@ -134,6 +136,8 @@ def _is_number(block: bytes, start: int, end: int) -> bool:
 def _prefix(block: bytes) -> str:
     """Return what comes in front of a ustar name. GNU's format may have times in that place."""
     if block[257:263] == b"ustar\0":
+        if block[345] and block[156:157] == OLD_SPARSE:
+            raise ValueError("a sparse file of GNU's kind with a name prefix, which is ustar's")
         is_star = block[508:] == b"tar\0"
         return text(block[345:476] if is_star else block[345:500])
     if block[345]:

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from imgcopy_core_stubs import CHUNK, InvalidArchive, quote
 from imgcopy_docker_archive.format import BLOCK
-from imgcopy_docker_archive.reading._tar_header import PaxHeader, TarHeader, text
+from imgcopy_docker_archive.reading._tar_header import OLD_SPARSE, PaxHeader, TarHeader, text
 
 MEMBER_LIMIT: Final = 100_000
 EXTENDED_HEADER_LIMIT: Final = 1024 * 1024
@@ -30,7 +30,6 @@ _ZERO_BLOCK: Final = bytes(BLOCK)
 _LARGEST_OCTAL_SIZE: Final = 0o77777777777
 _LONG_NAME, _LONG_LINK, _PAX, _GLOBAL_PAX, _SOLARIS_PAX = b"L", b"K", b"x", b"g", b"X"
 _EXTENDED: Final = (_LONG_NAME, _LONG_LINK, _PAX)
-_OLD_SPARSE: Final = b"S"
 
 
 class MemberKind(Enum):
@@ -55,7 +54,7 @@ _KINDS: Final = {
     b"4": MemberKind.DEVICE,
     b"5": MemberKind.DIRECTORY,
     b"6": MemberKind.DEVICE,
-    _OLD_SPARSE: MemberKind.SPARSE,
+    OLD_SPARSE: MemberKind.SPARSE,
 }
 _WITH_DATA: Final = (MemberKind.FILE, MemberKind.SPARSE, MemberKind.UNKNOWN)
 LINKS: Final = (MemberKind.SYMLINK, MemberKind.HARD_LINK)
@@ -179,7 +178,7 @@ class _Walk:
             problem = f"it is {kind.value}, yet has {size} bytes of data, which some readers skip"
             raise self._problem(problem, name)
         offset = self._position + BLOCK
-        if header.type == _OLD_SPARSE:
+        if header.type == OLD_SPARSE:
             offset = self._end_of_sparse_map(header, name)
         if offset + size > self._file.size:
             problem = f"the archive is cut: {size} bytes of data should begin here"
