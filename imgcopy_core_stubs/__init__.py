@@ -113,6 +113,7 @@ _CONTENTS: Final = {
     "streams": (
         "ByteStream",
         "CHUNK",
+        "PrefixedStream",
         "VerifyingStream",
     ),
     "structuring": ("structure",),

@@ -100,11 +100,7 @@ from imgcopy_core_stubs.standard_output import (
     is_pipe_or_device,
     open_standard_output,
 )
-from imgcopy_core_stubs.streams import (
-    CHUNK,
-    ByteStream,
-    VerifyingStream,
-)
+from imgcopy_core_stubs.streams import CHUNK, ByteStream, PrefixedStream, VerifyingStream
 from imgcopy_core_stubs.structuring import structure
 from imgcopy_core_stubs.transport import (
     API_VERSION,
@@ -185,6 +181,7 @@ __all__ = [
     "Outcome",
     "Platform",
     "PluginError",
+    "PrefixedStream",
     "RawManifest",
     "RegistryError",
     "SameFile",

@@ -6,9 +6,12 @@ before, and each `|` a thread boundary with a few chunks of room:
     source -> verify digest and size | -> decompress | -> verify diff ID -> destination
 
 So reading, inflating, and hashing and writing run at the same time, and memory does not grow with
-the layer. A layer that stays as it is passes through one thread, where its bytes stay in the
-processor's cache, until it is the last: then there are cores to spare, and it is hashed in another
-one. It is hashed once: if it is not compressed, its digest is its diff ID.
+the layer. Where the next layer is on its way at the same time, the first boundary is left out until
+this one is the last: then there are cores to spare.
+
+A layer that stays as it is passes through one thread, where its bytes stay in the processor's
+cache, and is hashed in another one when it is the last. It is hashed once: if it is not compressed,
+its digest is its diff ID.
 """
 
 import contextlib

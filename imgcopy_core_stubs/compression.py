@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
 from imgcopy_core_stubs.errors import CorruptBlob
-from imgcopy_core_stubs.streams import CHUNK, ByteStream, ChunkedStream
+from imgcopy_core_stubs.streams import CHUNK, ByteStream, ChunkedStream, PrefixedStream
 
 _XZ_MEMORY_LIMIT: Final = 128 * 1024 * 1024
 _XZ_PADDING: Final = 4
@@ -61,7 +61,7 @@ def sniff_stream(stream: ByteStream) -> tuple[Compression, ByteStream]:
     prefix = b""
     while len(prefix) < _MAGIC_LENGTH and (chunk := stream.read(CHUNK)):
         prefix += chunk
-    return sniff(prefix), _PrefixedStream(prefix, stream)
+    return sniff(prefix), PrefixedStream(prefix, stream)
 
 
 class DecompressedStream(ChunkedStream):
@@ -204,15 +204,6 @@ class CompressedStream(ChunkedStream):
             if output:
                 return output
         return b""
-
-
-class _PrefixedStream(ChunkedStream):
-    def __init__(self, prefix: bytes, inner: ByteStream) -> None:
-        super().__init__(inner)
-        self._chunk = prefix
-
-    def _next_chunk(self) -> bytes:
-        return self._inner.read(CHUNK)
 
 
 # --- the libraries -------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import contextlib
 import hashlib
 import threading
 from abc import abstractmethod
-from collections import deque
 from typing import Final, Protocol, runtime_checkable
 
+from imgcopy_core_stubs._channel import Channel
 from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DigestMismatch, SizeMismatch, TooLarge
@@ -75,6 +75,22 @@ class ChunkedStream(WrappingStream):
         piece = self._chunk[self._position : self._position + size]
         self._position += len(piece)
         return piece
+
+
+class PrefixedStream(ChunkedStream):
+    """The bytes of a stream, with others before them.
+
+    Args:
+        prefix: The bytes that come first.
+        inner: The stream that follows; owned from now on.
+    """
+
+    def __init__(self, prefix: bytes, inner: ByteStream) -> None:
+        super().__init__(inner)
+        self._chunk = prefix
+
+    def _next_chunk(self) -> bytes:
+        return self._inner.read(CHUNK)
 
 
 class VerifyingStream(WrappingStream):
@@ -180,7 +196,7 @@ class ReadAhead(ChunkedStream):
 
     def __init__(self, inner: ByteStream, *, depth: int = 4) -> None:
         super().__init__(inner)
-        self._channel = _Channel(depth)
+        self._channel = Channel(depth)
         self._closed = False
         self._leaving = threading.Lock()
         self._present = 2  # the thread and the reader; who leaves last closes the inner stream
@@ -233,7 +249,7 @@ class _HashingThread:
 
     def __init__(self, hasher: "hashlib._Hash") -> None:
         self._hasher = hasher
-        self._channel = _Channel(depth=2)
+        self._channel = Channel(depth=2)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="imgcopy-hash", daemon=True)
         self._thread.start()
@@ -262,54 +278,3 @@ class _HashingThread:
             self._error = error
         finally:
             self._channel.close()  # nobody is to wait for a thread that has ended
-
-
-class _Channel:
-    """A bounded queue of chunks between two threads that either side can end."""
-
-    def __init__(self, depth: int) -> None:
-        self._depth = depth
-        self._chunks: deque[bytes] = deque()
-        self._changed = threading.Condition()
-        self._finished = False
-        self._error: BaseException | None = None
-        self._closed = False
-
-    def put(self, chunk: bytes) -> bool:
-        """Wait for room and add a chunk. False: the reading side has gone."""
-        with self._changed:
-            while len(self._chunks) >= self._depth and not self._closed:
-                self._changed.wait()
-            if not self._closed:
-                self._chunks.append(chunk)
-                self._changed.notify_all()
-            return not self._closed
-
-    def finish(self, error: BaseException | None) -> None:
-        """Say that no chunk follows, or why."""
-        with self._changed:
-            self._finished = True
-            self._error = error
-            self._changed.notify_all()
-
-    def take(self) -> bytes:
-        """Wait for the next chunk; `b""` at the end. Raises the error that ended it."""
-        with self._changed:
-            while not self._chunks and not self._finished and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                raise ValueError("read of a closed stream")
-            if self._chunks:
-                chunk = self._chunks.popleft()
-                self._changed.notify_all()
-                return chunk
-            if self._error is not None:
-                raise self._error
-            return b""
-
-    def close(self) -> None:
-        """End the reading side: whoever waits, or will, is sent away."""
-        with self._changed:
-            self._closed = True
-            self._chunks.clear()
-            self._changed.notify_all()

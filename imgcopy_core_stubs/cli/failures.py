@@ -61,9 +61,9 @@ def _is_exhausted(error: BaseException) -> bool:
 
 
 def _report_interruption(error: BaseException | None) -> int:
-    number = error.signal if isinstance(error, Terminated) else signal.SIGINT
-    complain(f"interrupted by {number.name}")
-    return _SIGNAL_BASE + number
+    interruption = error if isinstance(error, Terminated) else Terminated(signal.SIGINT)
+    complain(interruption)
+    return _SIGNAL_BASE + interruption.signal
 
 
 def _where() -> str:

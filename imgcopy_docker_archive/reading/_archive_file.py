@@ -91,7 +91,7 @@ class ArchiveFile:
 
 
 class _Part:
-    """A part of an archive: a stream with a position of its own."""
+    """A part of an archive: a stored stream with a position of its own."""
 
     def __init__(self, archive: ArchiveFile, offset: int, size: int) -> None:
         self._archive = archive

@@ -7,7 +7,6 @@ from imgcopy_core_stubs import Digest
 from imgcopy_docker_archive.format import MANIFEST
 from imgcopy_docker_archive.writing._blobs import BlobMembers
 from imgcopy_docker_archive.writing._image_list import ImageList
-from imgcopy_docker_archive.writing._taken_over import TakenOver
 from imgcopy_docker_archive.writing._tar_write import TarWriter
 
 if TYPE_CHECKING:  # loaded when it is used
@@ -49,7 +48,7 @@ class LayoutWriter:
         Args:
             old: An archive of the same layout. The caller closes it, after this writer's last call.
         """
-        self._tar.take_over(TakenOver(old.file, old.contents.kept))
+        self._tar.take_over(old.kept)
         self._blobs.resume(old.contents.blobs)
         self._images = ImageList(old.contents.items)
 

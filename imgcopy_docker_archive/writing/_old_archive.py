@@ -47,6 +47,7 @@ from imgcopy_docker_archive.reading._docker_images import image_files, manifest_
 from imgcopy_docker_archive.reading._members import ArchiveMembers
 from imgcopy_docker_archive.reading._oci_images import read_index
 from imgcopy_docker_archive.writing._image_list import tags_of
+from imgcopy_docker_archive.writing._taken_over import TakenOver
 
 _LISTS: Final = (MANIFEST, REPOSITORIES, MARKER, INDEX)
 _NOT_TO_WRITE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY, errno.EISDIR)
@@ -109,6 +110,11 @@ class OldArchive(Closing):
             except SourceError as error:
                 raise InvalidDestination(path, f"one cannot append to it: {error}") from error
             self._open = stack.pop_all()
+
+    @property
+    def kept(self) -> TakenOver:
+        """The members that a new archive takes over; to be copied before this one is closed."""
+        return TakenOver(self.file, self.contents.kept)
 
     def close(self) -> None:
         """Close the archive and give up the lock. May be called twice."""

@@ -16,8 +16,6 @@ class Place:
     def __init__(self, start: int, size: int) -> None:
         self.start = start
         self.size = size
-        self.is_cut_off = False
-        """Nothing of the member is there any more."""
 
     @property
     def end(self) -> int:
@@ -46,7 +44,7 @@ class PlacesInUse:
     def any_behind(self, place: Place) -> bool:
         """Whether anything is being written behind a place."""
         with self._changed:
-            return self._any_behind(place)
+            return any(other.start > place.start for other in self._places)
 
     def wait_for_those_behind(self, place: Place) -> None:
         """Wait until nothing is being written behind a place.
@@ -55,7 +53,4 @@ class PlacesInUse:
         the last one waits for none.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._any_behind(place))
-
-    def _any_behind(self, place: Place) -> bool:
-        return any(other.start > place.start for other in self._places)
+            self._changed.wait_for(lambda: not self.any_behind(place))

@@ -10,7 +10,7 @@ from imgcopy_core_stubs import CHUNK, ByteStream, DestinationWriteFailed, quote,
 
 @contextmanager
 def spooled(
-    stream: ByteStream, archive: str, directory: str | None, *, beginning: bytes = b""
+    stream: ByteStream, archive: str, directory: str | None
 ) -> Iterator[tuple[FileIO, int]]:
     """Copy a stream into a temporary file without a name; give the file, and its size in bytes.
 
@@ -18,7 +18,6 @@ def spooled(
         stream: Read to the end; the caller closes it.
         archive: The archive's name for error messages.
         directory: Where the file is; None: the system's place.
-        beginning: What goes into the file before the stream.
 
     Raises:
         DestinationWriteFailed: The file cannot be made or written.
@@ -28,12 +27,10 @@ def spooled(
     with ExitStack() as stack:
         with _spooling(archive, directory):
             file = stack.enter_context(tempfile.TemporaryFile(dir=directory, buffering=0))
-        chunk = beginning or stream.read(CHUNK)
-        while chunk:
+        while chunk := stream.read(CHUNK):
             with _spooling(archive, directory):
                 write_all(file, chunk)
             size += len(chunk)
-            chunk = stream.read(CHUNK)
         file.seek(0)
         yield file, size
 

@@ -4,19 +4,22 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from imgcopy_core_stubs import (
     CHUNK,
     ByteStream,
     DestinationStateError,
     DestinationWriteFailed,
+    PrefixedStream,
 )
 from imgcopy_docker_archive.format import BLOCK
 from imgcopy_docker_archive.writing._output import output_to
 from imgcopy_docker_archive.writing._places import Place, PlacesInUse
-from imgcopy_docker_archive.writing._taken_over import TakenOver
 from imgcopy_docker_archive.writing._tar_blocks import END, header_block, member_size, padding
+
+if TYPE_CHECKING:  # loaded when it is used
+    from imgcopy_docker_archive.writing._taken_over import TakenOver
 
 
 class TarWriter:
@@ -53,7 +56,7 @@ class TarWriter:
         """Whether the file can be written at any position."""
         return self._output.seekable
 
-    def take_over(self, members: TakenOver) -> None:
+    def take_over(self, members: "TakenOver") -> None:
         """Begin with members of another archive.
 
         They are copied when the first member of our own comes, so that a copy which fails before
@@ -147,51 +150,24 @@ class TarWriter:
     def _add_to_reserved_place(self, stream: ByteStream, size: int, name: str) -> int:
         with self._place(size) as place:
             self._write_at(place.start, header_block(name, size=size))
-            written, beyond = self._fill(place, stream)
+            written, rest = self._fill(place.start + BLOCK, stream, size)
+            beyond = b"" if rest is None else rest.read(CHUNK)
             self._check_promise(written + len(beyond), size)
             self._write_at(place.start + BLOCK + size, padding(size))
         return size
 
     def _add_to_expected_place(self, stream: ByteStream, expected: int, name: str) -> int:
         with self._place(expected) as place:
-            written, beyond = self._fill(place, stream)
-            if not beyond:
+            written, rest = self._fill(place.start + BLOCK, stream, expected)
+            if rest is None:
                 self._complete(place, written, name)
                 self._resize(place, written)
-            elif not self._go_on(place, written, beyond, stream, name):
-                with self._spooled(stream, beginning=beyond) as (spool, spooled_size):
+            elif not self._go_on(place, written, rest, name):
+                with self._spooled(rest) as (spool, spooled_size):
                     self._resize(place, written + spooled_size)
-                    position = place.start + BLOCK + written
-                    while chunk := spool.read(CHUNK):
-                        self._write_at(position, chunk)
-                        position += len(chunk)
+                    self._fill(place.start + BLOCK + written, spool)
                     self._complete(place, place.size, name)
         return place.size
-
-    def _go_on(
-        self, place: Place, written: int, beyond: bytes, stream: ByteStream, name: str
-    ) -> bool:
-        """Write what is beyond a place at its end, unless there is something behind it."""
-        with self._appending:
-            if self.position != place.end:
-                return False
-            try:
-                self._prepare_to_append()
-                self.position = place.start + BLOCK + written
-                self._extend(beyond)
-                place.size = written + len(beyond) + _copy(stream, self._extend)
-                self._complete(place, place.size, name)
-                self.position = place.end
-            except BaseException:
-                self._cut_off(place.start)
-                place.is_cut_off = True
-                raise
-            return True
-
-    def _complete(self, place: Place, size: int, name: str) -> None:
-        """Write what surrounds a file of a size that is in its place."""
-        self._write_at(place.start + BLOCK + size, padding(size))
-        self._write_at(place.start, header_block(name, size=size))
 
     @contextlib.contextmanager
     def _place(self, size: int) -> Iterator[Place]:
@@ -207,28 +183,45 @@ class TarWriter:
             yield place
         except BaseException as error:
             with self._appending:
-                if not place.is_cut_off:
-                    self._mark_damage(place.start)
-                    self._damaged_by = error
-                    if self.position == place.end:  # nothing has been put behind it
-                        self._cut_off(place.start)
+                self._mark_damage(place.start)
+                self._damaged_by = error
+                if self.position == place.end:  # nothing has been put behind it
+                    self._cut_off(place.start)
             raise
         finally:
             self._in_use.discard(place)
 
-    def _fill(self, place: Place, stream: ByteStream) -> tuple[int, bytes]:
-        """Write a stream to a place, and return how many bytes there was room for.
+    def _fill(
+        self, position: int, stream: ByteStream, room: int | None = None
+    ) -> tuple[int, ByteStream | None]:
+        """Write a stream from a position on, and return how many bytes there was room for.
 
-        If there is no room for all of them, the next chunk comes with it, and the stream goes on.
+        With them comes a stream of the others; None: there was room for all.
         """
         written = 0
         while chunk := stream.read(CHUNK):
-            if written + len(chunk) > place.size:
-                return written, chunk
-            self._write_at(place.start + BLOCK + written, chunk)
+            if room is not None and written + len(chunk) > room:
+                return written, PrefixedStream(chunk, stream)
+            self._write_at(position + written, chunk)
             written += len(chunk)
             del chunk  # the next one takes its memory, which the processor's cache still holds
-        return written, b""
+        return written, None
+
+    def _complete(self, place: Place, size: int, name: str) -> None:
+        """Write what surrounds a file of a size that is in its place."""
+        self._write_at(place.start + BLOCK + size, padding(size))
+        self._write_at(place.start, header_block(name, size=size))
+
+    def _go_on(self, place: Place, written: int, rest: ByteStream, name: str) -> bool:
+        """Let a file grow beyond its place, unless there is something behind it."""
+        with self._appending:
+            if self.position != place.end:
+                return False
+            more, _ = self._fill(place.start + BLOCK + written, rest)
+            self._complete(place, written + more, name)
+            place.size = written + more
+            self.position = place.end
+            return True
 
     def _resize(self, place: Place, size: int) -> None:
         """Give a place the size that its file turned out to have: move what has come behind it."""
@@ -236,18 +229,20 @@ class TarWriter:
         while distance:
             self._in_use.wait_for_those_behind(place)
             with self._appending:
-                if self._in_use.any_behind(place):  # it came just now
-                    continue
-                self._prepare_to_append()
-                self._mark_damage(place.start)  # until it is moved
-                try:
-                    self._output.move(place.end, self.position, distance)
-                except OSError as error:
-                    raise DestinationWriteFailed(self._name, error) from error
-                self._cut_off(self.position + distance)
-                self._clear_damage(place.start)
-                break
+                if not self._in_use.any_behind(place):  # none has come just now
+                    self._move_what_is_behind(place, distance)
+                    break
         place.size = size
+
+    def _move_what_is_behind(self, place: Place, distance: int) -> None:
+        self._prepare_to_append()
+        self._mark_damage(place.start)  # until it is moved
+        try:
+            self._output.move(place.end, self.position, distance)
+        except OSError as error:
+            raise DestinationWriteFailed(self._name, error) from error
+        self._cut_off(self.position + distance)
+        self._clear_damage(place.start)
 
     def _add_in_order(self, stream: ByteStream, size: int, name: str) -> int:
         self._append(header_block(name, size=size))
@@ -258,12 +253,10 @@ class TarWriter:
         self._append(padding(size))
         return size
 
-    def _spooled(
-        self, stream: ByteStream, beginning: bytes = b""
-    ) -> AbstractContextManager[tuple[ByteStream, int]]:
+    def _spooled(self, stream: ByteStream) -> AbstractContextManager[tuple[ByteStream, int]]:
         from imgcopy_docker_archive.writing._spool import spooled  # noqa: PLC0415  (rarely needed)
 
-        return spooled(stream, self._name, self._temporary_directory, beginning=beginning)
+        return spooled(stream, self._name, self._temporary_directory)
 
     def _copy_what_is_taken_over(self) -> None:
         taken_over, self._taken_over = self._taken_over, None

@@ -110,7 +110,8 @@ def _measure_archives(
 ) -> list[dict[str, object]]:
     program = skopeo or shutil.which("skopeo")
     layout = real_image(cache, "gzip", size)
-    measurements = run_archive_rounds(cache, layout, size, program, scratch, rounds, _tell)
+    with settled_memory(layout.unpacked):
+        measurements = run_archive_rounds(cache, layout, size, program, scratch, rounds, _tell)
     click.echo(archive_text(measurements))
     for verdict in measurements.verdicts():
         click.echo(verdict_text(verdict))

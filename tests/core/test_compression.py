@@ -445,9 +445,8 @@ def xz_with_dictionary(bits: int) -> bytes:
 
 def test_the_limit_of_an_xz_dictionary() -> None:
     assert decode(xz_with_dictionary(28), XZ) == b"hello"  # 64 MiB
-    assert_corrupt(
-        xz_with_dictionary(40), XZ, "[Mm]emory usage limit.*smaller .* dictionary"
-    )  # 4 GiB - 1
+    too_large = xz_with_dictionary(40)  # 4 GiB - 1
+    assert_corrupt(too_large, XZ, "[Mm]emory usage limit.*smaller .* dictionary")
 
 
 # --- bombs ---------------------------------------------------------------------------------------

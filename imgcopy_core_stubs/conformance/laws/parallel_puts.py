@@ -1,7 +1,8 @@
 """Blobs from several threads at a time, the way the copy engine sends them."""
 
+import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import field, frozen
@@ -40,10 +41,11 @@ def _one_after_the_other(subject: Subject) -> None:
 def blobs_from_threads(subject: Subject) -> None:
     """Blobs that are put from several threads at a time are all stored byte for byte."""
     image = image_for(subject.capabilities, count=_THREADS, size=3 * PIECE)
-    for told in (_everything, _wrong_hint, _nothing):
+    everything = [blob.info for blob in image.layers]
+    for infos in (everything, _wrong_hints(image.layers), _nothing(image.layers)):
         spot = subject.new_spot()
         with subject.destination(spot) as destination:
-            for error in _put_in_threads(destination, image.layers, told):
+            for error in _put_in_threads(destination, image.layers, infos):
                 with calling("put_blob from several threads at a time", _ADVICE):
                     if error is not None:
                         raise error
@@ -77,7 +79,8 @@ def one_thread_fails(subject: Subject) -> None:
     for failing in range(_THREADS):
         spot = subject.new_spot()
         with subject.destination(spot) as destination:
-            errors = _put_in_threads(destination, image.layers, _everything, failing=failing)
+            infos = [blob.info for blob in image.layers]
+            errors = _put_in_threads(destination, image.layers, infos, failing=failing)
             with expecting("put_blob of a breaking stream", SourceReadFailed, advice=_ADVICE):
                 if (error := errors.pop(failing)) is not None:
                     raise error
@@ -124,24 +127,23 @@ class _Meeting(Pieces):
         return super().read(size)
 
 
-def _everything(blob: Blob, _: int) -> BlobInfo:
-    return blob.info
+def _wrong_hints(blobs: Sequence[Blob]) -> list[BlobInfo]:
+    """Hint at sizes that are too large and too small, in turn."""
+    factors = itertools.cycle((2, 0.5))
+    return [
+        BlobInfo(blob.digest, None, blob.media_type, size_hint=int(factor * len(blob.content)))
+        for blob, factor in zip(blobs, factors, strict=False)
+    ]
 
 
-def _wrong_hint(blob: Blob, number: int) -> BlobInfo:
-    """Hint at a size that is too small, or too large for every other blob."""
-    hint = len(blob.content) // 2 * (1 if number % 2 else 4)
-    return BlobInfo(blob.digest, None, blob.media_type, size_hint=hint)
-
-
-def _nothing(blob: Blob, _: int) -> BlobInfo:
-    return BlobInfo(media_type=blob.media_type)
+def _nothing(blobs: Sequence[Blob]) -> list[BlobInfo]:
+    return [BlobInfo(media_type=blob.media_type) for blob in blobs]
 
 
 def _put_in_threads(
     destination: ImageDestination,
     blobs: Sequence[Blob],
-    told: Callable[[Blob, int], BlobInfo],
+    infos: Sequence[BlobInfo],
     *,
     failing: int | None = None,
 ) -> list[BaseException | None]:
@@ -153,7 +155,7 @@ def _put_in_threads(
     Args:
         destination: Where they are put.
         blobs: The blobs.
-        told: Returns what the destination gets to know of a blob, which is the how manieth.
+        infos: What the destination gets to know of each.
         failing: Whose stream breaks.
     """
     progress = [_Progress() for _ in range(len(blobs) + 1)]
@@ -161,8 +163,7 @@ def _put_in_threads(
     errors: list[BaseException | None] = [None] * len(blobs)
 
     def put(number: int) -> None:
-        blob = blobs[number]
-        info = told(blob, number)
+        blob, info = blobs[number], infos[number]
         breaks_after = PIECE if number == failing else None
         own, following = progress[number : number + 2]
         stream = _Meeting(blob.content, own, following, breaks_after=breaks_after)
