@@ -5,15 +5,33 @@ from collections import deque
 
 
 class Channel:
-    """A bounded queue of chunks between two threads that either side can end."""
+    """A bounded queue of chunks between two threads that either side can end.
 
-    def __init__(self, depth: int) -> None:
+    Args:
+        depth: How many chunks it has room for.
+        changed: Notified of every change. Who waits for one of several channels gives them the
+            same; its lock is one that a thread may take twice, as that of a new `Condition` is.
+    """
+
+    def __init__(self, depth: int, changed: threading.Condition | None = None) -> None:
         self._depth = depth
         self._chunks: deque[bytes] = deque()
-        self._changed = threading.Condition()
+        self._changed = changed or threading.Condition()
         self._finished = False
         self._error: BaseException | None = None
         self._closed = False
+
+    @property
+    def wants(self) -> bool:
+        """Whether a chunk that is put now is taken in at once."""
+        with self._changed:
+            return not self._finished and not self._closed and len(self._chunks) < self._depth
+
+    @property
+    def answers(self) -> bool:
+        """Whether who takes now gets at once a chunk, the end or an error."""
+        with self._changed:
+            return bool(self._chunks) or self._finished or self._closed
 
     def put(self, chunk: bytes) -> bool:
         """Wait for room and add a chunk. False: the reading side has gone."""
@@ -35,7 +53,7 @@ class Channel:
     def take(self) -> bytes:
         """Wait for the next chunk; `b""` at the end. Raises the error that ended it."""
         with self._changed:
-            while not self._chunks and not self._finished and not self._closed:
+            while not self.answers:
                 self._changed.wait()
             if self._closed:
                 raise ValueError("read of a closed stream")

@@ -5,9 +5,9 @@ before, and each `|` a thread boundary with a few chunks of room:
 
     source -> verify digest and size | -> decompress | -> verify diff ID -> destination
 
-So reading, inflating, and hashing and writing run at the same time, and memory does not grow with
-the layer. Where the next layer is on its way at the same time, the first boundary is left out until
-this one is the last: then there are cores to spare.
+So inflating, and all the rest, run at the same time, and memory does not grow with the layer. What
+stands on both sides of the middle runs in one thread, if the source has the layer stored here;
+otherwise a third thread reads, so that nobody but that one waits for a network.
 
 A layer that stays as it is passes through one thread, where its bytes stay in the processor's
 cache, and is hashed in another one when it is the last. It is hashed once: if it is not compressed,
@@ -28,9 +28,9 @@ from imgcopy_core_stubs._copy_streams import (
     HandoverStream,
     HashedApartWhenLast,
     LimitedStream,
-    ReadAheadWhenLast,
     SourceStream,
 )
+from imgcopy_core_stubs._decompressed_apart import DecompressedApart
 from imgcopy_core_stubs._parallel import Turn
 from imgcopy_core_stubs._size_hint import unpacked_size_hint
 from imgcopy_core_stubs.compression import (
@@ -51,7 +51,7 @@ from imgcopy_core_stubs.errors import (
 from imgcopy_core_stubs.json_documents import DOCUMENT_LIMIT
 from imgcopy_core_stubs.manifest import Descriptor
 from imgcopy_core_stubs.quoting import listing
-from imgcopy_core_stubs.streams import ByteStream, VerifyingStream
+from imgcopy_core_stubs.streams import ByteStream, StoredStream, VerifyingStream
 from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 
 LayerKey: TypeAlias = tuple[Digest, Digest | None]
@@ -193,9 +193,7 @@ def copy_layer(
         stored_compression = task.stored_compression(compression)
         wanted = blob
         if compression is Compression.NONE:
-            _check_plain_layer(task)
-            if task.limit is not None and blob.size is None:
-                stream = LimitedStream(stream, f"the content of {what}", task.limit)
+            stream = _plain_layer(task, stream)
             if task.diff_id not in (None, blob.digest):  # a digest of another algorithm
                 stream = VerifyingStream(stream, f"the content of {what}", digest=task.diff_id)
                 verifying.append(stream)
@@ -207,10 +205,10 @@ def copy_layer(
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:
             size_hint = unpacked_size_hint(stored_stream, compression, blob.size)
-            # With a hint, the next layer can be written at the same time, and needs the other core.
-            alone = size_hint is None
-            stream = ahead(stream) if alone else ReadAheadWhenLast(stream, turn, cancelled)
-            stream = ahead(DecompressedStream(stream, compression, what))
+            if isinstance(stored_stream, StoredStream):
+                stream = DecompressedApart(stream, compression, what)
+            else:  # it may keep its reader waiting, as a network does
+                stream = ahead(DecompressedStream(ahead(stream), compression, what))
             stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
             )
@@ -256,14 +254,19 @@ def _hosts(urls: Sequence[str]) -> str:
     return listing(hosts) if hosts else "a URL"
 
 
-def _check_plain_layer(task: LayerTask) -> None:
+def _plain_layer(task: LayerTask, stream: ByteStream) -> ByteStream:
     """A layer that is not compressed has one digest, so its diff ID is verified with it."""
+    name = f"the content of {task.what}"
     digest, diff_id = task.source_digest, task.diff_id
     if diff_id is not None and diff_id != digest and diff_id.algorithm == digest.algorithm:
-        what = f"the content of {task.what}, which is not compressed,"
-        raise DigestMismatch(what, str(diff_id), str(digest))
-    if task.limit is not None and task.blob.size is not None and task.blob.size > task.limit:
-        raise TooLarge(f"the content of {task.what}", task.limit)
+        raise DigestMismatch(f"{name}, which is not compressed,", str(diff_id), str(digest))
+    if task.limit is None:
+        return stream
+    if task.blob.size is None:
+        return LimitedStream(stream, name, task.limit)
+    if task.blob.size > task.limit:
+        raise TooLarge(name, task.limit)
+    return stream
 
 
 def _put(

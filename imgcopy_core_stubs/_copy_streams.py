@@ -71,27 +71,6 @@ class CancellableReadAhead(ReadAhead):
             raise
 
 
-class ReadAheadWhenLast(WrappingStream):
-    """Is read in the thread that reads it, and ahead of it when no other layer needs the cores.
-
-    Args:
-        inner: The stream to read; owned from now on.
-        turn: Knows whether other layers need the cores.
-        cancelled: As for `CancellableReadAhead`.
-    """
-
-    def __init__(self, inner: ByteStream, turn: Turn, cancelled: Cancellation) -> None:
-        super().__init__(inner)
-        self._turn: Turn | None = turn
-        self._cancelled = cancelled
-
-    def read(self, size: int, /) -> bytes:
-        if self._turn is not None and self._turn.is_last:
-            self._turn = None
-            self._inner = CancellableReadAhead(self._inner, self._cancelled)
-        return self._inner.read(size)
-
-
 class SourceStream(WrappingStream):
     """A source's stream: counts what is read, and says of an `OSError` which side had it."""
 

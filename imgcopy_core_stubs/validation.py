@@ -7,7 +7,8 @@ from attrs import frozen
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs._copy_blob import read_document
-from imgcopy_core_stubs.compression import Compression, DecompressedStream, sniff_stream
+from imgcopy_core_stubs._decompressed_apart import DecompressedApart
+from imgcopy_core_stubs.compression import Compression, sniff_stream
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import (
     CorruptBlob,
@@ -248,10 +249,12 @@ class _Validator:
     def _check_content(self, stored: VerifyingStream, diff_id: Digest | None, what: str) -> None:
         """Decompress a layer and hold it against its diff ID."""
         compression, stream = sniff_stream(stored)
-        if compression is not Compression.NONE:
-            stream = DecompressedStream(stream, compression, what)
+        if compression is Compression.NONE:
+            stream = ReadAhead(stream)
+        else:
+            stream = DecompressedApart(stream, compression, what)
         name = f"the content of {what}"
-        content = VerifyingStream(ReadAhead(stream), name, digest=diff_id, limit=self._layer_limit)
+        content = VerifyingStream(stream, name, digest=diff_id, limit=self._layer_limit)
         with content:
             try:
                 _read_to_end(content)

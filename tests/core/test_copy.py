@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import lzma
+import os
 import threading
 from collections.abc import Callable, Sequence
 
@@ -617,6 +618,56 @@ def test_layers_begin_in_their_order_whatever_the_order_in_which_they_arrive(
         copy_image(source, destination, options=CopyOptions(parallel_copies=at_a_time))
         begun = [call for call in destination.log if call.startswith("begin")]
         assert begun[:-1] == [f"begin {digest(layer)}" for layer in in_order]
+
+
+class _FromAfar:
+    """A stream that remembers the threads in which it is read."""
+
+    def __init__(self, data: bytes, threads: set[str]) -> None:
+        self._data = io.BytesIO(data)
+        self._threads = threads
+
+    def read(self, size: int, /) -> bytes:
+        self._threads.add(threading.current_thread().name)
+        return self._data.read(min(size, 1000))
+
+    def close(self) -> None:
+        self._data.close()
+
+
+class _Stored(_FromAfar):
+    """A stream of something that is stored here."""
+
+    def read_end(self, size: int, /) -> bytes:
+        return self._data.getvalue()[-size:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "others"),
+    [(_Stored, set()), (_FromAfar, {"imgcopy-read-ahead"})],
+    ids=["here", "afar"],
+)
+def test_a_layer_from_afar_is_read_in_a_thread_of_its_own(
+    kind: type[_FromAfar], others: set[str]
+) -> None:
+    threads: set[str] = set()
+
+    class Source(MemorySource):
+        def blob(self, info: BlobInfo) -> ByteStream:
+            assert info.digest is not None
+            data = self._image.blobs[info.digest]
+            return io.BytesIO(data) if data.startswith(b"{") else kind(data, threads)
+
+    class Image(MemoryImage):
+        def open_source(self, options: object | None = None) -> MemorySource:
+            return Source(self)
+
+    source = Image()
+    source.manifest = add_image(source, [zipped(os.urandom(10_000))])
+    destination = MemoryImage(capabilities=ARCHIVE)
+    copy_image(source, destination)
+    # Its first bytes are read before it is known whether it is compressed.
+    assert threads == {threading.current_thread().name, *others}
 
 
 def test_an_error_in_one_thread_ends_the_others() -> None:

@@ -8,11 +8,8 @@ import pytest
 
 from imgcopy_core_stubs import CHUNK, Digest, DigestMismatch, VerifyingStream
 from imgcopy_core_stubs._copy_streams import (
-    Cancellation,
-    CopyCancelled,
     HandoverStream,
     HashedApartWhenLast,
-    ReadAheadWhenLast,
 )
 from imgcopy_core_stubs._parallel import Turn
 
@@ -82,42 +79,6 @@ def test_what_is_hashed_apart_is_verified_too() -> None:
         with pytest.raises(DigestMismatch):
             stream.read(CHUNK)
     assert "imgcopy-hash" not in {thread.name for thread in threading.enumerate()}
-
-
-class Watched(io.BytesIO):
-    """Remembers the threads that read it."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.threads: list[str] = []
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.threads.append(threading.current_thread().name)
-        return super().read(size)
-
-
-def test_a_layer_is_read_ahead_when_it_is_the_last() -> None:
-    turn, last = turn_beside_others()
-    inner = Watched(DATA)
-    with ReadAheadWhenLast(inner, turn, Cancellation()) as stream:
-        data = b"".join(stream.read(CHUNK) for _ in range(4))
-        assert inner.threads == [threading.current_thread().name] * 4
-        last.set()
-        data += b"".join(iter(lambda: stream.read(CHUNK), b""))
-    assert data == DATA
-    assert inner.threads[4:] == ["imgcopy-read-ahead"] * 5
-    assert inner.closed
-
-
-def test_reading_ahead_ends_with_the_copy() -> None:
-    turn, last = turn_beside_others()
-    last.set()
-    cancelled = Cancellation()
-    with ReadAheadWhenLast(io.BytesIO(DATA), turn, cancelled) as stream:
-        stream.read(CHUNK)
-        cancelled.set()
-        with pytest.raises(CopyCancelled):
-            stream.read(CHUNK)
 
 
 def test_the_turn_is_passed_on_when_reading_begins() -> None:
