@@ -9,8 +9,8 @@ class Channel:
 
     Args:
         depth: How many chunks it has room for.
-        changed: Notified of every change. Who waits for one of several channels gives them the
-            same; its lock is one that a thread may take twice, as that of a new `Condition` is.
+        changed: Notified of every change. Given to several channels, it is what to wait on for any
+            of them; its lock is reentrant, as that of a new `Condition` is.
     """
 
     def __init__(self, depth: int, changed: threading.Condition | None = None) -> None:
@@ -22,14 +22,14 @@ class Channel:
         self._closed = False
 
     @property
-    def wants(self) -> bool:
-        """Whether a chunk that is put now is taken in at once."""
+    def has_room(self) -> bool:
+        """Whether `put` would add a chunk at once."""
         with self._changed:
             return not self._finished and not self._closed and len(self._chunks) < self._depth
 
     @property
-    def answers(self) -> bool:
-        """Whether who takes now gets at once a chunk, the end or an error."""
+    def has_next(self) -> bool:
+        """Whether `take` would return or raise at once."""
         with self._changed:
             return bool(self._chunks) or self._finished or self._closed
 
@@ -53,7 +53,7 @@ class Channel:
     def take(self) -> bytes:
         """Wait for the next chunk; `b""` at the end. Raises the error that ended it."""
         with self._changed:
-            while not self.answers:
+            while not self.has_next:
                 self._changed.wait()
             if self._closed:
                 raise ValueError("read of a closed stream")
@@ -66,7 +66,7 @@ class Channel:
             return b""
 
     def close(self) -> None:
-        """End the reading side: whoever waits, or will, is sent away."""
+        """Drop all chunks; whoever waits on either side, or will, is sent away."""
         with self._changed:
             self._closed = True
             self._chunks.clear()

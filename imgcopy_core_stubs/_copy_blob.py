@@ -5,9 +5,9 @@ before, and each `|` a thread boundary with a few chunks of room:
 
     source -> verify digest and size | -> decompress | -> verify diff ID -> destination
 
-So inflating, and all the rest, run at the same time, and memory does not grow with the layer. What
-stands on both sides of the middle runs in one thread, if the source has the layer stored here;
-otherwise a third thread reads, so that nobody but that one waits for a network.
+So decompressing and all else run at the same time, and memory does not grow with the layer. One
+thread does what stands on the left and on the right, if the source has the layer stored here. Where
+reading may mean waiting for a network, another one does what stands on the left.
 
 A layer that stays as it is passes through one thread, where its bytes stay in the processor's
 cache, and is hashed in another one when it is the last. It is hashed once: if it is not compressed,
@@ -36,7 +36,6 @@ from imgcopy_core_stubs._size_hint import unpacked_size_hint
 from imgcopy_core_stubs.compression import (
     CompressedStream,
     Compression,
-    DecompressedStream,
     sniff_stream,
 )
 from imgcopy_core_stubs.digest import Digest
@@ -205,10 +204,9 @@ def copy_layer(
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:
             size_hint = unpacked_size_hint(stored_stream, compression, blob.size)
-            if isinstance(stored_stream, StoredStream):
-                stream = DecompressedApart(stream, compression, what)
-            else:  # it may keep its reader waiting, as a network does
-                stream = ahead(DecompressedStream(ahead(stream), compression, what))
+            if not isinstance(stored_stream, StoredStream):
+                stream = ahead(stream)  # it may keep its reader waiting, as a network does
+            stream = DecompressedApart(stream, compression, what)
             stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
             )
@@ -222,7 +220,7 @@ def copy_layer(
 
         # 4. Store.
         turn.wait()
-        stream = handover = HandoverStream(stream, turn)
+        stream = handover = HandoverStream(stream, turn, cancelled)
         stored = _put(destination, stream, wanted, name, is_config=False)
         if not handover.finished:
             raise DestinationStateError(name, "put_blob did not read the blob to its end")
@@ -255,7 +253,10 @@ def _hosts(urls: Sequence[str]) -> str:
 
 
 def _plain_layer(task: LayerTask, stream: ByteStream) -> ByteStream:
-    """A layer that is not compressed has one digest, so its diff ID is verified with it."""
+    """Return the stream of a layer that is not compressed, after a look at what is known of it.
+
+    It has one digest, so its diff ID is verified with it.
+    """
     name = f"the content of {task.what}"
     digest, diff_id = task.source_digest, task.diff_id
     if diff_id is not None and diff_id != digest and diff_id.algorithm == digest.algorithm:

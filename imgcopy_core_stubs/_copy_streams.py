@@ -160,14 +160,18 @@ class HandoverStream(WrappingStream):
 
     It passes the turn on at its first read: then the destination has the blob in its order. Once
     `finished`, the destination has had all bytes, and every stream on the way has verified them.
+    It ends with the copy, even where little of the source unpacks to much.
     """
 
-    def __init__(self, inner: ByteStream, turn: Turn) -> None:
+    def __init__(self, inner: ByteStream, turn: Turn, cancelled: threading.Event) -> None:
         super().__init__(inner)
         self._turn: Turn | None = turn
+        self._cancelled = cancelled
         self.finished = False
 
     def read(self, size: int, /) -> bytes:
+        if self._cancelled.is_set():
+            raise CopyCancelled
         if self._turn is not None:
             self._turn.pass_on()
             self._turn = None

@@ -11,7 +11,6 @@ from imgcopy_core_stubs._decompressed_apart import DecompressedApart
 from imgcopy_core_stubs.compression import Compression, sniff_stream
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import (
-    CorruptBlob,
     InvalidDocument,
     SourceError,
     SourceReadFailed,
@@ -256,12 +255,7 @@ class _Validator:
         name = f"the content of {what}"
         content = VerifyingStream(stream, name, digest=diff_id, limit=self._layer_limit)
         with content:
-            try:
-                _read_to_end(content)
-            except CorruptBlob:
-                # Other bytes than the digest names would be the reason, and say more.
-                _read_to_end(stored)
-                raise
+            _read_to_end(content)
 
 
 def _read_to_end(stream: ByteStream) -> None:

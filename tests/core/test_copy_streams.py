@@ -8,6 +8,7 @@ import pytest
 
 from imgcopy_core_stubs import CHUNK, Digest, DigestMismatch, VerifyingStream
 from imgcopy_core_stubs._copy_streams import (
+    CopyCancelled,
     HandoverStream,
     HashedApartWhenLast,
 )
@@ -84,7 +85,7 @@ def test_what_is_hashed_apart_is_verified_too() -> None:
 def test_the_turn_is_passed_on_when_reading_begins() -> None:
     following = threading.Event()
     turn = Turn(threading.Event(), following, threading.Event())
-    stream = HandoverStream(io.BytesIO(b"data"), turn)
+    stream = HandoverStream(io.BytesIO(b"data"), turn, threading.Event())
     assert not following.is_set()
     stream.read(1)
     assert following.is_set()
@@ -93,10 +94,20 @@ def test_the_turn_is_passed_on_when_reading_begins() -> None:
 @pytest.mark.parametrize("apart", [False, True])
 def test_only_who_has_met_the_end_has_had_all(apart: bool) -> None:
     inner = apart_when_last(DATA, Turn.alone()) if apart else io.BytesIO(DATA)
-    with HandoverStream(inner, Turn.alone()) as stream:
+    with HandoverStream(inner, Turn.alone(), threading.Event()) as stream:
         data = b"".join(stream.read(CHUNK) for _ in range(len(DATA) // CHUNK))
         assert data == DATA
         assert stream.read(0) == b""
         assert not stream.finished
         assert stream.read(CHUNK) == b""
         assert stream.finished
+
+
+def test_nothing_is_handed_over_after_the_copy_is_over() -> None:
+    cancelled = threading.Event()
+    with HandoverStream(io.BytesIO(DATA), Turn.alone(), cancelled) as stream:
+        assert stream.read(10) == DATA[:10]
+        cancelled.set()
+        with pytest.raises(CopyCancelled):
+            stream.read(10)
+        assert not stream.finished

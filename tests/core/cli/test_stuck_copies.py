@@ -66,7 +66,7 @@ STALLED = """
             self.bytes_read = 0
 
         def read(self, size):
-            if self.bytes_read > 50_000:
+            if self.bytes_read > 20_000:
                 os.write(2, b"stalled ")
                 os.read(os.pipe()[0], 1)
             chunk = self.inner.read(min(size, 10_000))
