@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 
 class Channel:
@@ -42,6 +43,19 @@ class Channel:
                 self._chunks.append(chunk)
                 self._changed.notify_all()
             return not self._closed
+
+    def fill(self, read: Callable[[], bytes]) -> None:
+        """Put what `read` returns until it is `b""`, and finish; with what it raises, if it does.
+
+        Whatever that is, it goes to the thread that takes. Ends early if the reading side has gone.
+        """
+        error: BaseException | None = None
+        try:
+            while (chunk := read()) and self.put(chunk):
+                pass
+        except BaseException as raised:  # noqa: BLE001  (see above)
+            error = raised
+        self.finish(error)
 
     def finish(self, error: BaseException | None) -> None:
         """Say that no chunk follows, or why."""

@@ -77,13 +77,7 @@ class DecompressedApart(ChunkedStream):
             self._compressed.finish(None)
 
     def _decompress(self) -> None:
-        error: BaseException | None = None
-        try:
-            while (chunk := self._content.read(CHUNK)) and self._decompressed.put(chunk):
-                pass
-        except BaseException as raised:  # noqa: BLE001  (handed to the reading thread)
-            error = raised
-        self._decompressed.finish(error)
+        self._decompressed.fill(lambda: self._content.read(CHUNK))
 
 
 class _ChannelStream:

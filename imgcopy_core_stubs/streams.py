@@ -226,13 +226,7 @@ class ReadAhead(ChunkedStream):
         return self._channel.take()
 
     def _pump(self) -> None:
-        error: BaseException | None = None
-        try:
-            while (chunk := self._inner.read(CHUNK)) and self._channel.put(chunk):
-                pass
-        except BaseException as raised:  # noqa: BLE001  (handed to the reading thread)
-            error = raised
-        self._channel.finish(error)
+        self._channel.fill(lambda: self._inner.read(CHUNK))
         with contextlib.suppress(OSError):
             self._leave()
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -82,8 +83,13 @@ def end_and_time(process: "subprocess.Popen[bytes]", number: signal.Signals, sta
     """Send a signal once so many threads are stalled; return the seconds until the end."""
     assert process.stderr is not None
     said = b""
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
     while said.count(b"stalled ") < stalls:
-        said += process.stderr.read(1)
+        piece = process.stderr.read(1)
+        assert piece, f"it never stalled: {said.decode()}"
+        said += piece
+    watchdog.cancel()
     time.sleep(0.3)
     begin = time.monotonic()
     process.send_signal(number)
