@@ -35,16 +35,22 @@ class NoReuse:
     def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
         """Return None: the blob has to be put."""
         del can_substitute
-        required_digest(info, str(self))
+        required_digest(info, self)
         return None
 
 
-def required_digest(info: BlobInfo, destination: str) -> Digest:
+def required_digest(info: BlobInfo, destination: object) -> Digest:
     """Return the blob's digest.
 
+    Args:
+        info: The blob that is looked for.
+        destination: Itself or its name. It is made text only for the error, since that takes long
+            where the text is attrs' and the attributes are an image's blobs.
+
     Raises:
-        DestinationStateError: It is unknown.
+        DestinationStateError: The digest is unknown.
     """
     if info.digest is None:
-        raise DestinationStateError(destination, "cannot look for a blob whose digest is unknown")
+        name = str(destination)
+        raise DestinationStateError(name, "cannot look for a blob whose digest is unknown")
     return info.digest

@@ -85,7 +85,7 @@ class MemoryDestination(NoSignatures, ImageDestination):
     def try_reusing_blob(self, info: BlobInfo, *, can_substitute: bool) -> BlobInfo | None:
         """Return a blob that the file has, or None."""
         query = "SELECT length(content) FROM blob WHERE digest = ?"
-        digest = str(required_digest(info, str(self)))
+        digest = str(required_digest(info, self))
         found = look_up(self._path, query, digest, InvalidDestination)
         return evolve(info, size=found[0]) if found else None
 
