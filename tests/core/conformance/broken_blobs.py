@@ -172,10 +172,10 @@ class TakesAShortReadForTheEnd(ShelfDestination):
     """Reads in blocks, and thinks that only the last one can be short."""
 
     def read(self, stream: ByteStream, info: BlobInfo) -> bytes:
-        data = chunk = stream.read(512)
-        while len(chunk) == 512:
-            data += (chunk := stream.read(512))
-        return data + stream.read(512)
+        chunks = [stream.read(512)]
+        while len(chunks[-1]) == 512:
+            chunks.append(stream.read(512))
+        return b"".join(chunks) + stream.read(512)
 
 
 @caught_by(
