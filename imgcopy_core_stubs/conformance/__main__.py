@@ -136,7 +136,10 @@ def _hypothesis_leaves_no_files() -> Iterator[None]:
             yield
         else:
             set_hypothesis_home_dir(directory)
-            yield
+            try:
+                yield
+            finally:
+                set_hypothesis_home_dir(None)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imgcopy_core_stubs import Transport
 from imgcopy_core_stubs.conformance import LAWS, Place
@@ -78,6 +81,20 @@ def test_no_files_are_left(tmp_path: Path) -> None:
         check=True,
     )
     assert list(tmp_path.rglob("*")) == [temporary]
+
+
+def test_hypothesis_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    result = CliRunner().invoke(command.main, ["dir", "--law", "any order"])
+    assert result.exit_code == 0
+
+    @given(st.integers())
+    def later(number: int) -> None:
+        assert number < 1000
+
+    with pytest.raises(AssertionError):
+        later()  # hypothesis stores the example
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_transport_that_lies(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
