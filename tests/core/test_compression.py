@@ -4,7 +4,6 @@ import bz2
 import gzip
 import hashlib
 import io
-import itertools
 import lzma
 import shutil
 import struct
@@ -267,10 +266,8 @@ def test_trailing_zeros_are_padding(kind: Compression, zeros: int) -> None:
     assert decode(ENCODE[kind](DATA) + bytes(zeros), kind) == DATA
 
 
-@pytest.mark.parametrize(
-    ("zeros", "size"),
-    [*itertools.product([4, 8, 512], [1, 7, CHUNK]), (CHUNK, CHUNK), (2 * CHUNK + 4, 65_537)],
-)
+@pytest.mark.parametrize("zeros", [4, 8, 512, CHUNK, 2 * CHUNK + 4])
+@pytest.mark.parametrize("size", [1, 7, CHUNK])
 def test_zeros_between_xz_streams_are_padding(zeros: int, size: int) -> None:
     blob = lzma.compress(b"one") + bytes(zeros) + lzma.compress(b"two") + bytes(8)
     pieces = Pieces(blob[start : start + size] for start in range(0, len(blob), size))

@@ -79,9 +79,7 @@ STALLED = """
 """
 
 
-def end_and_time(
-    process: "subprocess.Popen[bytes]", *, stalls: int, number: signal.Signals = signal.SIGINT
-) -> float:
+def end_and_time(process: "subprocess.Popen[bytes]", number: signal.Signals, stalls: int) -> float:
     """Send a signal once so many threads are stalled; return the seconds until the end."""
     assert process.stderr is not None
     said = b""
@@ -104,6 +102,7 @@ def end_and_time(
     return time.monotonic() - begin
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("copies", [1, 2])
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("destination", ["dir:{}/new", "oci:{}/new", "docker-archive:{}/new"])
@@ -114,6 +113,7 @@ def test_a_source_that_is_stuck_does_not_hold_the_copy(
     destination: str,
     compressed: bool,
     copies: int,
+    number: signal.Signals,
 ) -> None:
     distributions.install_hook("stalled", "return [Stalled()]", setup=STALLED)
     layout = Layout(tmp_path / "layout")
@@ -143,7 +143,7 @@ def test_a_source_that_is_stuck_does_not_hold_the_copy(
         stderr=subprocess.PIPE,
     )
 
-    assert end_and_time(copying, stalls=copies) < 8  # 2 s, and a slow machine
+    assert end_and_time(copying, number, stalls=copies) < 8  # 2 s, and a slow machine
     assert os.listdir(out) == []
 
 
@@ -170,5 +170,5 @@ def test_a_destination_that_is_stuck_does_not_hold_the_copy(
         stderr=subprocess.PIPE,
     )
 
-    assert end_and_time(copying, stalls=1, number=number) < 8  # 2 s, and a slow machine
+    assert end_and_time(copying, number, stalls=1) < 8  # 2 s, and a slow machine
     assert (tmp_path / "log").read_text().split() == ["closing", "closed"]

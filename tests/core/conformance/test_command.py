@@ -83,7 +83,9 @@ def test_no_files_are_left(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == [temporary]
 
 
-def test_hypothesis_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hypothesis_does_not_keep_the_directory_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     result = CliRunner().invoke(command.main, ["dir", "--law", "any order"])
     assert result.exit_code == 0
