@@ -274,7 +274,11 @@ class TarWriter:
         self._extend(data)
 
     def _extend(self, data: bytes) -> None:
-        self._write_at(self.position, data)
+        try:
+            self._write_at(self.position, data)
+        except BaseException:
+            self._mark_damage(self.position)  # some of it may be there
+            raise
         self.position += len(data)
 
     def _write_at(self, position: int, data: bytes) -> None:

@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 import os
+import tarfile
 import threading
 import time
 import tracemalloc
@@ -283,6 +284,39 @@ def test_after_a_failure_within_a_member_a_pipe_takes_nothing_more(image: Image)
         writer.put_layer(Breaking(b"x" * 700), BlobInfo(digest_of(b""), 5000))
     with pytest.raises(DestinationStateError, match="failed half-way"):
         writer.finish()
+
+
+class FullForAMoment(Pipe):
+    """A pipe that takes no more than a part of one write, and all of those that follow."""
+
+    def __init__(self, failing: int) -> None:
+        super().__init__()
+        self._writes_left = failing
+
+    def write(self, data: Any, /) -> int:
+        self._writes_left -= 1
+        if not self._writes_left:
+            self.data += bytes(data[:100])
+            raise OSError(errno.ENOSPC, "full for a moment")
+        self.data += data
+        return len(data)
+
+
+def test_after_a_write_that_failed_a_pipe_takes_nothing_more(image: Image) -> None:
+    failures = 0
+    for failing in range(1, 100):
+        writer = ArchiveWriter(FullForAMoment(failing))  # type: ignore[arg-type]  # as above
+        try:
+            image.put(writer)
+            writer.finish()
+        except DestinationWriteFailed:
+            failures += 1
+        else:
+            break
+        with pytest.raises(DestinationStateError, match="failed half-way"):
+            writer.finish()
+    with tarfile.open(fileobj=io.BytesIO(written(image))) as members:
+        assert failures >= len(members.getnames())
 
 
 def test_a_known_size_that_is_wrong_fails_in_a_pipe() -> None:
