@@ -171,6 +171,9 @@ class _Walk:
         kind = _KINDS.get(header.type, MemberKind.UNKNOWN)
         if kind is MemberKind.FILE and full_name.endswith("/"):
             kind = MemberKind.DIRECTORY  # as BSD's tar wrote it
+        elif header.type == b"\0" and header.name.endswith("/"):
+            problem = "an extended header makes a file of what some readers take for a directory"
+            raise self._problem(problem, name)
         elif kind is MemberKind.FILE and pax.is_sparse:
             kind = MemberKind.SPARSE
         size = self._size(header, pax, name)

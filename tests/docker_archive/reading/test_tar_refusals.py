@@ -77,6 +77,18 @@ def test_cut_within_a_longer_padding_it_is_whole_or_refused() -> None:
             "negative",
             id="size -512 in base-256",
         ),
+        pytest.param(  # Python's tarfile goes by the first name, GNU tar and Go by the last one
+            tar(
+                A,
+                extended(b"x", pax_record("path", "b")),
+                header("b/", 1024, type=b"\0"),
+                bytes(1024),
+            ),
+            "b",
+            2048,
+            "take for a directory",
+            id="directory by its first name only",
+        ),
         pytest.param(
             tar(A, altered(header("b"), {136: b"yesterday\0"})),
             "",
