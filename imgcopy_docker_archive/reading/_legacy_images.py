@@ -19,6 +19,7 @@ from imgcopy_core_stubs import (
     DOCUMENT_LIMIT,
     Digest,
     InvalidArchive,
+    InvalidDocument,
     TooLarge,
     VerifyingStream,
     decode_json_value,
@@ -104,6 +105,8 @@ class LegacyArchive:
         tags: dict[str, list[str]] = {}
         for name, ids in repositories.items():
             for tag, layer_id in ids.items():
+                if not layer_id:
+                    raise InvalidDocument(what, "$", f"{quote(f'{name}:{tag}')} has no layer")
                 tags.setdefault(layer_id, []).append(f"{name}:{tag}")
         return [LegacyImage(layer_id, tuple(own), self) for layer_id, own in tags.items()]
 

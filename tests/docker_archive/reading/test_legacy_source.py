@@ -132,6 +132,7 @@ def test_all_of_it_is_valid(path: Path) -> None:
         ((*TWO, repositories({"app": TOP})), InvalidDocument, "$.app"),
         ((*TWO, repositories({"app": {"1": 7}})), InvalidDocument, '$.app["1"]'),
         ((*TWO, repositories({"a\n.b": {}, "a\n.c": 7})), InvalidDocument, r'$["a\n.c"]'),
+        ((*TWO, repositories({"app": {"1": ""}})), InvalidDocument, '"app:1" has no layer'),
         ((TWO[0], TAGS), InvalidArchive, f"{BASE}/json"),
         ((file(f"{TOP}/json", TOP_DOCUMENT), TWO[1], TAGS), InvalidArchive, "layer.tar"),
         ((folder(TOP, b'{"parent":7}'), TAGS), InvalidDocument, "$.parent"),
