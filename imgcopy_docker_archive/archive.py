@@ -90,6 +90,7 @@ class DockerArchive(ImageCollection):
             """Writes the archive's members."""
             if old is not None:
                 self.writer.resume(old)
+            self._old = old
             self._open = stack.pop_all()
         self._destination: ArchiveDestination | None = None  # the last one
         self._done = False
@@ -151,6 +152,9 @@ class DockerArchive(ImageCollection):
         self._check_open()
         self._done = True
         self.writer.finish()
+        if self._old is not None and self._old.was_replaced():
+            hint = "it is another file than when this began; do it again to append to it"
+            raise DestinationExists(self.path, hint)
         try:
             self._output.commit()
         except DestinationExists:

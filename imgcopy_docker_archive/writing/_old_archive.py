@@ -61,6 +61,8 @@ class Contents:
     layout: Layout
     kept: tuple[tuple[int, int], ...]
     """Where the members that stay are: offsets and sizes in bytes, whole blocks."""
+    names: frozenset[str]
+    """The names of these members."""
     items: tuple[ManifestItem, ...]
     """The images that `manifest.json` lists."""
     blobs: Mapping[Digest, int]
@@ -101,7 +103,9 @@ class OldArchive(Closing):
             except OSError as error:
                 raise DestinationWriteFailed(path, error) from error
             stack.callback(os.close, descriptor)
-            if os.fstat(descriptor).st_size == 0:
+            self._path = path
+            self._status = os.fstat(descriptor)
+            if self._status.st_size == 0:
                 raise FileNotFoundError(path)
             try:
                 self.file = open_archive(path, temporary_directory=temporary_directory)
@@ -114,7 +118,14 @@ class OldArchive(Closing):
     @property
     def kept(self) -> TakenOver:
         """The members that a new archive takes over; to be copied before this one is closed."""
-        return TakenOver(self.file, self.contents.kept)
+        return TakenOver(self.file, self.contents.kept, self.contents.names)
+
+    def was_replaced(self) -> bool:
+        """Whether there is another file now at the archive's path."""
+        try:
+            return not os.path.samestat(os.stat(self._path), self._status)
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the archive and give up the lock. May be called twice."""
@@ -153,10 +164,12 @@ def _open_locked(path: str) -> int:
 def _contents(file: ArchiveFile) -> Contents:
     members = ArchiveMembers(file)
     kept = tuple(_kept(members))
+    names = frozenset(members) - frozenset(_LISTS)
     if MARKER in members:
         return Contents(
             layout=Layout.OCI,
             kept=kept,
+            names=names,
             items=tuple(manifest_items(members)) if MANIFEST in members else (),
             blobs=dict(_blobs(members)),
             entries=tuple(_entries(read_index(members))),
@@ -169,6 +182,7 @@ def _contents(file: ArchiveFile) -> Contents:
     return Contents(
         layout=Layout.DOCKER,
         kept=kept,
+        names=names,
         items=items,
         blobs=dict(chain.from_iterable(_layers(members, item) for item in items)),
         v1_folders=v1_folders,
@@ -233,7 +247,7 @@ def _blobs(members: ArchiveMembers) -> Iterator[tuple[Digest, int]]:
 
 
 def _entries(index: ImageIndex) -> list[JsonObject]:
-    entries = index.document["manifests"]
+    entries = index.document.get("manifests") or []  # may be missing, or null
     assert isinstance(entries, list)  # noqa: S101  (the index was structured)
     return [entry for entry in entries if isinstance(entry, dict)]
 

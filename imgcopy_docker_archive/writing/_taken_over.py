@@ -23,9 +23,13 @@ class TakenOver:
     Args:
         archive: The other archive; open for as long as this is used.
         ranges: Where in it they are: offsets and sizes in bytes, whole blocks.
+        names: What they are called: no member of our own may have one of these names.
     """
 
-    def __init__(self, archive: ArchiveBytes, ranges: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self, archive: ArchiveBytes, ranges: Iterable[tuple[int, int]], names: frozenset[str]
+    ) -> None:
+        self.names = names
         self._archive = archive
         self._ranges = tuple(ranges)
         self.size = sum(size for _, size in self._ranges)

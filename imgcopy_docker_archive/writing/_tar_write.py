@@ -11,7 +11,9 @@ from imgcopy_core_stubs import (
     ByteStream,
     DestinationStateError,
     DestinationWriteFailed,
+    InvalidDestination,
     PrefixedStream,
+    quote,
 )
 from imgcopy_docker_archive.format import BLOCK
 from imgcopy_docker_archive.writing._output import output_to
@@ -48,6 +50,7 @@ class TarWriter:
         self._damaged_by: BaseException | None = None  # why, where somebody else has to be told
         self._in_use = PlacesInUse()
         self._taken_over: TakenOver | None = None  # what is to come first
+        self._taken_names: frozenset[str] = frozenset()
         self.position = 0
         """How many bytes the archive has so far, reserved places included."""
 
@@ -63,17 +66,18 @@ class TarWriter:
         costs nothing.
         """
         self._taken_over = members
+        self._taken_names = members.names
         self.position = members.size
 
     def add(self, name: str, data: bytes) -> None:
         """Write a small file."""
         with self._appending:
-            self._append(header_block(name, size=len(data)) + data + padding(len(data)))
+            self._append(self._header(name, size=len(data)) + data + padding(len(data)))
 
     def add_symlink(self, name: str, target: str) -> None:
         """Write a symlink."""
         with self._appending:
-            self._append(header_block(name, link=target))
+            self._append(self._header(name, link=target))
 
     def add_stream(
         self,
@@ -97,6 +101,7 @@ class TarWriter:
 
         Raises:
             DestinationWriteFailed: Nothing of the member stays on a seekable file.
+            InvalidDestination: What was taken over has another member of this name.
             SourceError: From the stream; nothing of the member stays on a seekable file.
         """
         if self._output.seekable:
@@ -139,7 +144,7 @@ class TarWriter:
                 size = _copy(stream, self._append)
                 self._append(padding(size))
                 if known_name := name():
-                    self._write_at(start, header_block(known_name, size=size))
+                    self._write_at(start, self._header(known_name, size=size))
                 else:
                     self._cut_off(start)
             except BaseException:
@@ -149,7 +154,7 @@ class TarWriter:
 
     def _add_to_reserved_place(self, stream: ByteStream, size: int, name: str) -> int:
         with self._place(size) as place:
-            self._write_at(place.start, header_block(name, size=size))
+            self._write_at(place.start, self._header(name, size=size))
             written, rest = self._fill(place.start + BLOCK, stream, size)
             beyond = b"" if rest is None else rest.read(CHUNK)
             self._check_promise(written + len(beyond), size)
@@ -210,7 +215,7 @@ class TarWriter:
     def _complete(self, place: Place, size: int, name: str) -> None:
         """Write what surrounds a file of a size that is in its place."""
         self._write_at(place.start + BLOCK + size, padding(size))
-        self._write_at(place.start, header_block(name, size=size))
+        self._write_at(place.start, self._header(name, size=size))
 
     def _go_on(self, place: Place, written: int, rest: ByteStream, name: str) -> bool:
         """Let a file grow beyond its place, unless there is something behind it."""
@@ -245,7 +250,7 @@ class TarWriter:
         self._clear_damage(place.start)
 
     def _add_in_order(self, stream: ByteStream, size: int, name: str) -> int:
-        self._append(header_block(name, size=size))
+        self._append(self._header(name, size=size))
         start = self.position
         self._damaged_from = start  # until the member is complete
         self._check_promise(_copy(stream, self._extend), size)
@@ -268,6 +273,13 @@ class TarWriter:
         except OSError as error:
             raise DestinationWriteFailed(self._name, error) from error
         self._clear_damage(0)
+
+    def _header(self, name: str, *, size: int = 0, link: str | None = None) -> bytes:
+        if name in self._taken_names:  # two members of one name would differ
+            problem = f"it has a member {quote(name)} that belongs to no image"
+            way_out = "copy its images into a new archive with --all-images"
+            raise InvalidDestination(self._name, f"{problem} ({way_out})")
+        return header_block(name, size=size, link=link)
 
     def _append(self, data: bytes) -> None:
         self._prepare_to_append()

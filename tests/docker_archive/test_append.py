@@ -4,6 +4,7 @@ import errno
 import fcntl
 import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -19,8 +20,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imgcopy_core_stubs import (
+    BlobInfo,
     CopyOptions,
     DestinationExists,
+    Digest,
     ImageReference,
     InvalidDestination,
     InvalidOption,
@@ -487,6 +490,86 @@ def test_who_appends_to_nothing_is_not_told_to_replace_what_came(
         f'"{path}" already exists (it was not when this began; do it again to append to it)'
     )
     assert path.read_bytes() == b"of another program"
+
+
+def test_another_archive_that_came_meanwhile_is_not_replaced(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path, other = tmp_path / "x.tar", tmp_path / "other.tar"
+    copy_image(sources[0], target(path, "app:1"))
+    copy_image(sources[2], target(other, "app:2"))
+    replacement = other.read_bytes()
+    with DockerArchive(str(path), appending()) as archive:
+        copy_image(sources[1], archive.reference("example.org/b:1"))
+        other.replace(path)
+        with pytest.raises(DestinationExists) as caught:
+            archive.commit()
+    assert str(caught.value) == (
+        f'"{path}" already exists (it is another file than when this began; '
+        "do it again to append to it)"
+    )
+    assert path.read_bytes() == replacement
+    assert os.listdir(tmp_path) == ["x.tar"]
+
+
+def test_an_archive_that_went_meanwhile_comes_again(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.tar"
+    copy_image(sources[0], target(path, "app:1"))
+    with DockerArchive(str(path), appending()) as archive:
+        copy_image(sources[1], archive.reference("example.org/b:1"))
+        path.unlink()
+        archive.commit()
+    assert target(path).tags() == ["docker.io/library/app:1", "example.org/b:1"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+@pytest.mark.parametrize("size_known", [True, False], ids=["known size", "unknown size"])
+def test_a_member_of_no_image_that_has_a_layers_name_is_refused(
+    sources: list[ImageReference], tmp_path: Path, kind: str, *, size_known: bool
+) -> None:
+    path = tmp_path / "x.tar"
+    layer = LAYERS[3]
+    name = hashlib.sha256(layer).hexdigest() + ".tar"
+    stray = (
+        expected_archive.member(name, b"?" * len(layer))
+        if kind == "file"
+        else expected_archive.symlink(name, "elsewhere")
+    )
+    copy_image(sources[0], target(path, "app:1"))
+    before = stray + path.read_bytes()
+    path.write_bytes(before)
+
+    digest = Digest.of(layer)
+    info = BlobInfo(digest, len(layer)) if size_known else BlobInfo(None)
+    with (
+        DockerArchive(str(path), appending()) as archive,
+        archive.destination() as destination,
+        pytest.raises(InvalidDestination) as caught,
+    ):
+        destination.put_blob(io.BytesIO(layer), info, is_config=False)
+    assert str(caught.value) == (
+        f'cannot write "{path}": it has a member "{name}" that belongs to no image '
+        "(copy its images into a new archive with --all-images)"
+    )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("more", [b"", b',"manifests":null', b',"manifests":[]'])
+def test_an_index_that_names_nothing(
+    sources: list[ImageReference], tmp_path: Path, more: bytes
+) -> None:
+    path = tmp_path / "x.tar"
+    member = expected_archive.member
+    path.write_bytes(
+        expected_archive.archive(
+            member("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),
+            member("index.json", b'{"schemaVersion":2%s}' % more),
+        )
+    )
+    copy_image(sources[0], target(path, "app:1"), destination_options=appending())
+    assert target(path).tags() == ["docker.io/library/app:1"]
 
 
 @pytest.mark.parametrize(
