@@ -9,7 +9,7 @@ from attrs import evolve
 
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, LayerCompression
 from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.errors import DestinationExists
+from imgcopy_core_stubs.errors import DestinationExists, InvalidDestination
 from imgcopy_core_stubs.manifest import RawManifest
 from imgcopy_core_stubs.refusals import required_digest
 from imgcopy_core_stubs.streams import ByteStream
@@ -108,7 +108,7 @@ class DirDestination(ImageDestination):
             if self._fsync:
                 sync_directory(self._staging.path)
             if old is not None and self._replace:
-                exchange(self._staging.path, self._path)
+                self._exchange()
             else:
                 self._rename()
             if self._fsync:
@@ -118,6 +118,15 @@ class DirDestination(ImageDestination):
         """Remove what was staged, or the old directory if it was replaced."""
         if self._lifetime.close():
             self._staging.remove()
+
+    def _exchange(self) -> None:
+        """Take the old directory's place, unless another one has come there in the meantime."""
+        exchange(self._staging.path, self._path)
+        try:
+            check_target(self._staging.path, replace=True)  # what came out will be removed
+        except InvalidDestination as error:
+            exchange(self._staging.path, self._path)
+            raise InvalidDestination(self._path, error.problem) from None
 
     def _rename(self) -> None:
         try:

@@ -24,7 +24,9 @@ from imgcopy_core_stubs.transports import (
     DirTransport,
     ExistingDirectory,
 )
+from imgcopy_core_stubs.transports.dir import destination as destination_module
 from imgcopy_core_stubs.transports.dir import replacing
+from imgcopy_core_stubs.transports.dir.replacing import exchange
 from tests.core.transports.layouts import INDEX, MANIFEST, Image, described, files, sha256, tree
 
 REPLACE = DirDestinationOptions(existing=ExistingDirectory.REPLACE)
@@ -208,6 +210,37 @@ def test_a_stranger_that_comes_later_is_not_deleted(path: Path) -> None:
         with pytest.raises(InvalidDestination, match=r"thesis\.tex"):
             destination.commit()
     assert files(path) == expected("old") | {"thesis.tex": b""}
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "file"])
+def test_a_stranger_that_comes_at_the_last_moment_is_not_deleted(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def exchange_too_late(new: str, old: str) -> None:
+        monkeypatch.setattr(destination_module, "exchange", exchange)
+        shutil.rmtree(path)
+        stranger = path.with_name("stranger")
+        if kind == "directory":
+            stranger.mkdir()
+            (stranger / "thesis.tex").touch()
+        elif kind == "link":
+            stranger.symlink_to(path.parent)
+        else:
+            stranger.touch()
+        stranger.rename(path)
+        exchange(new, old)
+
+    write(path, "old")
+    with DirReference(str(path)).open_destination(REPLACE) as destination:
+        put(destination, Image("new"))
+        monkeypatch.setattr(destination_module, "exchange", exchange_too_late)
+        with pytest.raises(InvalidDestination) as caught:
+            destination.commit()
+    assert caught.value.path == str(path)
+    assert os.listdir(path.parent) == ["image"]
+    assert path.is_symlink() == (kind == "link")
+    assert path.is_file() == (kind == "file")
+    assert kind != "directory" or os.listdir(path) == ["thesis.tex"]
 
 
 def test_an_image_that_comes_later_is_not_replaced(path: Path) -> None:
