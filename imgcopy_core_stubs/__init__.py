@@ -107,6 +107,7 @@ _CONTENTS: Final = {
     "refusals": (
         "NoReuse",
         "NoSignatures",
+        "checked_manifest_digest",
         "required_digest",
     ),
     "standard_output": ("STANDARD_OUTPUT_PATHS", "is_pipe_or_device", "open_standard_output"),

@@ -93,6 +93,7 @@ from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.refusals import (
     NoReuse,
     NoSignatures,
+    checked_manifest_digest,
     required_digest,
 )
 from imgcopy_core_stubs.standard_output import (
@@ -202,6 +203,7 @@ __all__ = [
     "VerificationError",
     "VerifyingStream",
     "WaitingReader",
+    "checked_manifest_digest",
     "choose_instance",
     "copy_image",
     "copy_images",

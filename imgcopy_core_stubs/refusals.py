@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from imgcopy_core_stubs.capabilities import DestinationCapabilities
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationStateError, UnsupportedByDestination
+from imgcopy_core_stubs.manifest import RawManifest
 from imgcopy_core_stubs.transport import BlobInfo
 
 
@@ -54,3 +55,24 @@ def required_digest(info: BlobInfo, destination: object) -> Digest:
         name = str(destination)
         raise DestinationStateError(name, "cannot look for a blob whose digest is unknown")
     return info.digest
+
+
+def checked_manifest_digest(
+    manifest: RawManifest, instance_digest: Digest | None, destination: object
+) -> Digest:
+    """Return the digest that a manifest is to be stored under.
+
+    Args:
+        manifest: The manifest that was put.
+        instance_digest: The digest that it was put as; None: at the top level.
+        destination: Itself or its name, for the error.
+
+    Raises:
+        DestinationStateError: `instance_digest` is not the manifest's digest.
+    """
+    if instance_digest is None:
+        return manifest.digest
+    if Digest.of(manifest.raw, instance_digest.algorithm) != instance_digest:
+        problem = f"a manifest was put as {instance_digest}, which it is not"
+        raise DestinationStateError(str(destination), problem)
+    return instance_digest

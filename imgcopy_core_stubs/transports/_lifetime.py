@@ -3,6 +3,7 @@
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DestinationStateError
 from imgcopy_core_stubs.manifest import RawManifest
+from imgcopy_core_stubs.refusals import checked_manifest_digest
 
 
 class Lifetime:
@@ -52,11 +53,7 @@ class Lifetime:
                 `require_open`.
         """
         self.require_open()
-        if instance_digest is None:
-            return manifest.digest
-        if Digest.of(manifest.raw, instance_digest.algorithm) != instance_digest:
-            raise self._error(f"a manifest was put as {instance_digest}, which it is not")
-        return instance_digest
+        return checked_manifest_digest(manifest, instance_digest, self._destination)
 
     def _error(self, problem: str) -> DestinationStateError:
         return DestinationStateError(self._destination, problem)

@@ -22,6 +22,7 @@ from imgcopy_core_stubs import (
     Platform,
     RawManifest,
     UnsupportedByDestination,
+    checked_manifest_digest,
     listing,
     media_types,
     parse_config,
@@ -114,6 +115,7 @@ class OciArchiveDestination(ArchiveDestination):
 
         Raises:
             UnsupportedByDestination: It is of another type, or names what was not put.
+            DestinationStateError: `instance_digest` is not its digest.
             InvalidOption: It is the top level, and nothing for the platform that was asked for.
         """
         self._check_open()
@@ -121,7 +123,7 @@ class OciArchiveDestination(ArchiveDestination):
             problem = f"a manifest of type {quote(manifest.media_type)} cannot be stored"
             raise UnsupportedByDestination(self._name, problem)
         parsed = parse_manifest(manifest, f"manifest for {quote(self._name)}")
-        digest = instance_digest or parsed.digest
+        digest = checked_manifest_digest(manifest, instance_digest, self._name)
         if isinstance(parsed, ImageManifest):
             self._require(parsed.config, "config")
             for layer in parsed.layers:

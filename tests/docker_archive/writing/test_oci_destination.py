@@ -10,6 +10,7 @@ import pytest
 from imgcopy_core_stubs import (
     BlobInfo,
     CopyOptions,
+    DestinationStateError,
     Digest,
     ImageManifest,
     InvalidDestination,
@@ -64,6 +65,22 @@ def test_a_blob_of_the_old_archive_that_has_another_size_is_damaged(tmp_path: Pa
         assert reused.size == blob.size
         with pytest.raises(InvalidDestination, match=f"{blob.digest} has {blob.size} bytes, not"):
             destination.try_reusing_blob(wrong, can_substitute=False)
+
+
+def test_a_manifest_under_a_digest_that_is_not_its_own_is_refused(tmp_path: Path) -> None:
+    config = b"{}"
+    digest = Digest.of(config)
+    descriptor = {"mediaType": media_types.OCI_CONFIG, "digest": str(digest), "size": 2}
+    document = {"schemaVersion": 2, "config": descriptor, "layers": []}
+    manifest = RawManifest(json.dumps(document).encode(), media_types.OCI_MANIFEST)
+    with (
+        DockerArchive(str(tmp_path / "x.tar"), options()) as archive,
+        archive.destination() as destination,
+    ):
+        destination.put_blob(io.BytesIO(config), BlobInfo(digest, 2), is_config=True)
+        with pytest.raises(DestinationStateError, match=f"as {DIGEST}, which it is not"):
+            destination.put_manifest(manifest, instance_digest=DIGEST)
+        destination.put_manifest(manifest, instance_digest=Digest.of(manifest.raw))
 
 
 def test_an_index_that_is_named_again_and_again_is_looked_into_once(tmp_path: Path) -> None:
