@@ -9,9 +9,9 @@ So decompressing and all else run at the same time, and memory does not grow wit
 thread does what stands on the left and on the right, if the source has the layer stored here. Where
 reading may mean waiting for a network, another one does what stands on the left.
 
-A layer that stays as it is passes through one thread, where its bytes stay in the processor's
-cache, and is hashed in another one when it is the last. It is hashed once: if it is not compressed,
-its digest is its diff ID.
+A layer that stays as it is passes through one thread if the source has it stored here: its bytes
+stay in the processor's cache. It is hashed in another one when it is the last. It is hashed once:
+if it is not compressed, its digest is its diff ID.
 """
 
 import contextlib
@@ -42,7 +42,6 @@ from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import (
     DestinationStateError,
     DestinationWriteFailed,
-    DigestMismatch,
     SizeMismatch,
     SourceNotFound,
     TooLarge,
@@ -193,19 +192,21 @@ def copy_layer(
         wanted = blob
         if compression is Compression.NONE:
             stream = _plain_layer(task, stream)
-            if task.diff_id not in (None, blob.digest):  # a digest of another algorithm
+            if task.diff_id not in (None, blob.digest):  # of another algorithm, or it is damaged
                 stream = VerifyingStream(stream, f"the content of {what}", digest=task.diff_id)
                 verifying.append(stream)
                 if task.accepted == {Compression.NONE}:
                     wanted = evolve(blob, digest=task.diff_id)
+        is_stored_here = isinstance(stored_stream, StoredStream)  # or reading may mean waiting
         if compression is stored_compression:
-            stream = HashedApartWhenLast(stream, verifying, turn)
+            stream = (
+                HashedApartWhenLast(stream, verifying, turn) if is_stored_here else ahead(stream)
+            )
 
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:
             size_hint = unpacked_size_hint(stored_stream, compression, blob.size)
-            if not isinstance(stored_stream, StoredStream):
-                stream = ahead(stream)  # it may keep its reader waiting, as a network does
+            stream = stream if is_stored_here else ahead(stream)
             stream = DecompressedApart(stream, compression, what)
             stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
@@ -253,14 +254,8 @@ def _hosts(urls: Sequence[str]) -> str:
 
 
 def _plain_layer(task: LayerTask, stream: ByteStream) -> ByteStream:
-    """Return the stream of a layer that is not compressed, after a look at what is known of it.
-
-    It has one digest, so its diff ID is verified with it.
-    """
+    """Return the stream of a layer that is not compressed, held against the limit."""
     name = f"the content of {task.what}"
-    digest, diff_id = task.source_digest, task.diff_id
-    if diff_id is not None and diff_id != digest and diff_id.algorithm == digest.algorithm:
-        raise DigestMismatch(f"{name}, which is not compressed,", str(diff_id), str(digest))
     if task.limit is None:
         return stream
     if task.blob.size is None:

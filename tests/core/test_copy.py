@@ -279,6 +279,17 @@ def test_a_flipped_byte_in_a_blob(capabilities: DestinationCapabilities) -> None
         assert destination.blobs == {}
 
 
+def test_a_layer_of_zeros_is_told_by_the_digest_that_it_has() -> None:
+    """It does not look compressed any more; its digest is wrong all the same, not its diff ID."""
+    source = source_of(BASE)
+    zeros = bytes(len(BASE[0]))
+    source.blobs[parsed(BASE[0])] = zeros
+    for capabilities in (ARCHIVE, LAYOUT, DIRECTORY):
+        with pytest.raises(DigestMismatch) as caught:
+            copy_image(source, MemoryImage(capabilities=capabilities))
+        assert (caught.value.expected, caught.value.actual) == (digest(BASE[0]), digest(zeros))
+
+
 @pytest.mark.parametrize(
     "damaged",
     [TOP[0][:-3], TOP[0] + b"garbage", TOP[0][:-8] + b"\1\2\3\4" + TOP[0][-4:]],
@@ -647,8 +658,9 @@ class _Stored(_FromAfar):
     [(_Stored, set()), (_FromAfar, {"imgcopy-read-ahead"})],
     ids=["here", "afar"],
 )
+@pytest.mark.parametrize("capabilities", [ARCHIVE, LAYOUT], ids=["decompressed", "as it is"])
 def test_a_layer_from_afar_is_read_in_a_thread_of_its_own(
-    kind: type[_FromAfar], others: set[str]
+    kind: type[_FromAfar], others: set[str], capabilities: DestinationCapabilities
 ) -> None:
     threads: set[str] = set()
 
@@ -664,7 +676,7 @@ def test_a_layer_from_afar_is_read_in_a_thread_of_its_own(
 
     source = Image()
     source.manifest = add_image(source, [zipped(os.urandom(10_000))])
-    destination = MemoryImage(capabilities=ARCHIVE)
+    destination = MemoryImage(capabilities=capabilities)
     copy_image(source, destination)
     # Its first bytes are read before it is known whether it is compressed.
     assert threads == {threading.current_thread().name, *others}

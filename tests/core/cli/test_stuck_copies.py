@@ -116,6 +116,60 @@ def test_a_source_that_is_stuck_does_not_hold_the_copy(
     number: signal.Signals,
 ) -> None:
     distributions.install_hook("stalled", "return [Stalled()]", setup=STALLED)
+    layout = layout_of_three_layers(tmp_path, compressed=compressed)
+    out = tmp_path / "out"
+    out.mkdir()
+    copying = subprocess.Popen(
+        [
+            *(*COMMAND, "copy", "-q", f"--image-parallel-copies={copies}"),
+            *(f"stalled:{layout.path}", destination.format(out)),
+        ],
+        env=distributions.environ,
+        stderr=subprocess.PIPE,
+    )
+
+    assert end_and_time(copying, number, stalls=copies) < 8  # 2 s, and a slow machine
+    assert os.listdir(out) == []
+
+
+SIZES_UNKNOWN = (
+    STALLED.replace("info.size > 100_000", "info.size is None")
+    .replace("import os", "import os\n    from attrs import evolve", 1)
+    .replace("import ImageReference", "import BlobInfo, ImageReference")
+    .replace(
+        "            self.close = inner.close\n",
+        """
+            self.close = inner.close
+
+        def layer_infos_for_copy(self, manifest):
+            return [evolve(BlobInfo.of(layer), size=None) for layer in manifest.layers]
+""",
+    )
+)
+
+
+def test_a_layer_of_unknown_size_that_is_stuck_does_not_hold_the_copy(
+    distributions: Distributions, tmp_path: Path
+) -> None:
+    """Its place in the archive has no end before it is there, and nobody else's begins."""
+    distributions.install_hook("stalled", "return [Stalled()]", setup=SIZES_UNKNOWN)
+    layout = layout_of_three_layers(tmp_path, compressed=False)
+    out = tmp_path / "out"
+    out.mkdir()
+    copying = subprocess.Popen(
+        [
+            *(*COMMAND, "copy", "-q", "--image-parallel-copies=2"),
+            *(f"stalled:{layout.path}", f"docker-archive:{out}/new"),
+        ],
+        env=distributions.environ,
+        stderr=subprocess.PIPE,
+    )
+
+    assert end_and_time(copying, signal.SIGINT, stalls=2) < 8  # 2 s, and a slow machine
+    assert os.listdir(out) == []
+
+
+def layout_of_three_layers(tmp_path: Path, *, compressed: bool) -> Layout:
     layout = Layout(tmp_path / "layout")
     plain = [os.urandom(200_000) for _ in range(3)]
     config = {
@@ -132,19 +186,7 @@ def test_a_source_that_is_stuck_does_not_hold_the_copy(
         ],
     }
     layout.write_index(layout.blob(json.dumps(manifest).encode(), MANIFEST))
-    out = tmp_path / "out"
-    out.mkdir()
-    copying = subprocess.Popen(
-        [
-            *(*COMMAND, "copy", "-q", f"--image-parallel-copies={copies}"),
-            *(f"stalled:{layout.path}", destination.format(out)),
-        ],
-        env=distributions.environ,
-        stderr=subprocess.PIPE,
-    )
-
-    assert end_and_time(copying, number, stalls=copies) < 8  # 2 s, and a slow machine
-    assert os.listdir(out) == []
+    return layout
 
 
 STUCK = (
