@@ -35,7 +35,10 @@ class _Suite:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make a test of every law."""
         if "law" in metafunc.fixturenames:
-            laws = [law for law in LAWS if law.about in self.about]
+            # A class may have several suites as its bases, and has the laws of all of them.
+            bases = type(self).__mro__
+            about = {each for base in bases for each in vars(base).get("about", ())}
+            laws = [law for law in LAWS if law.about in about]
             metafunc.parametrize("law", laws, ids=[law.name for law in laws])
 
     @pytest.fixture

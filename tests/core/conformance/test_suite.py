@@ -1,7 +1,8 @@
 """What pytest reports of the laws, and what a subclass cannot change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from textwrap import dedent
+from typing import cast
 
 import pytest
 
@@ -103,6 +104,30 @@ def test_each_suite_has_its_laws_and_one_has_all() -> None:
     suites = (TransportSuite, SourceSuite, DestinationSuite, CopySuite)
     assert [about for suite in suites for about in suite.about] == list(About)
     assert set(ConformanceSuite.about) == {law.about for law in LAWS}
+
+
+def test_several_suites_together_have_the_laws_of_all() -> None:
+    class Metafunc:
+        fixturenames = ("law",)
+        ids: Sequence[str] = ()
+
+        def parametrize(self, name: str, laws: object, *, ids: Sequence[str]) -> None:
+            del name, laws
+            self.ids = ids
+
+    class Both(TransportSuite, DestinationSuite):
+        pass
+
+    class More(Both, SourceSuite):
+        pass
+
+    for suite, about in (
+        (Both(), {About.TRANSPORT, About.DESTINATION}),
+        (More(), {About.TRANSPORT, About.DESTINATION, About.SOURCE}),
+    ):
+        metafunc = Metafunc()
+        suite.pytest_generate_tests(cast("pytest.Metafunc", metafunc))
+        assert list(metafunc.ids) == [law.name for law in LAWS if law.about in about]
 
 
 @pytest.mark.parametrize(
