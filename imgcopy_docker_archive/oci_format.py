@@ -9,6 +9,7 @@ from typing import Final
 
 from imgcopy_core_stubs import (
     DockerReference,
+    ImageManifest,
     JsonObject,
     JsonValue,
     encode_json,
@@ -43,6 +44,14 @@ def name_text(annotations: Mapping[str, JsonValue]) -> str:
         return text
     text = annotations.get(image_layout.REF_NAME)
     return text if isinstance(text, str) and (":" in text or "/" in text) else ""
+
+
+def is_for_docker(image: ImageManifest) -> bool:
+    """Whether it is an image of file system layers, which `manifest.json` can list for docker."""
+    return image.is_image and all(
+        media_types.is_layer(layer.media_type) and not media_types.is_encrypted(layer.media_type)
+        for layer in image.layers
+    )
 
 
 def index_document(entries: Iterable[JsonObject]) -> bytes:

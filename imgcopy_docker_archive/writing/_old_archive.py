@@ -26,12 +26,14 @@ from imgcopy_core_stubs import (
     ImageIndex,
     InvalidDestination,
     JsonObject,
+    Platform,
     SourceError,
+    choose_instance,
     decode_json,
     locked,
     open_locked,
 )
-from imgcopy_core_stubs.image_layout import INDEX, MARKER
+from imgcopy_core_stubs.image_layout import INDEX, MARKER, blob_path
 from imgcopy_docker_archive._tag import tag_or_none
 from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.format import (
@@ -41,11 +43,12 @@ from imgcopy_docker_archive.format import (
     ManifestItem,
     layer_path,
 )
-from imgcopy_docker_archive.oci_format import BLOBS
+from imgcopy_docker_archive.oci_format import BLOBS, is_for_docker
 from imgcopy_docker_archive.reading._archive_file import ArchiveFile, open_archive
 from imgcopy_docker_archive.reading._docker_images import image_files, manifest_items
 from imgcopy_docker_archive.reading._members import ArchiveMembers
-from imgcopy_docker_archive.reading._oci_images import read_index
+from imgcopy_docker_archive.reading._oci_images import oci_images, read_index
+from imgcopy_docker_archive.reading.oci_source import OciArchiveSource
 from imgcopy_docker_archive.writing._image_list import tags_of
 from imgcopy_docker_archive.writing._taken_over import TakenOver
 
@@ -170,7 +173,7 @@ def _contents(file: ArchiveFile) -> Contents:
             layout=Layout.OCI,
             kept=kept,
             names=names,
-            items=tuple(manifest_items(members)) if MANIFEST in members else (),
+            items=tuple(manifest_items(members) if MANIFEST in members else _unlisted(members)),
             blobs=dict(_blobs(members)),
             entries=tuple(_entries(read_index(members))),
         )
@@ -244,6 +247,20 @@ def _blobs(members: ArchiveMembers) -> Iterator[tuple[Digest, int]]:
         digest = name.removeprefix(BLOBS)
         if name.startswith(BLOBS) and re.fullmatch("[0-9a-f]{64}", digest):
             yield Digest("sha256", digest), members.file(name).size
+
+
+def _unlisted(members: ArchiveMembers) -> Iterator[ManifestItem]:
+    """Yield the images that `manifest.json` would list in an OCI archive that has none.
+
+    Without them podman and skopeo, for which that file comes first, would see the new images only.
+    """
+    for image in oci_images(members):
+        with contextlib.suppress(SourceError):  # what is missing or damaged cannot be loaded
+            source = OciArchiveSource(members, image.descriptor, owned=False)
+            found = choose_instance(source, Platform.of_this_machine(), members.archive.name)
+            parts = [blob_path(part.digest) for part in (found.config, *found.layers)]
+            if is_for_docker(found) and all(part in members for part in parts):
+                yield ManifestItem(parts[0], image.names, tuple(parts[1:]))
 
 
 def _entries(index: ImageIndex) -> list[JsonObject]:

@@ -30,6 +30,7 @@ from imgcopy_core_stubs import (
     quote,
     required_digest,
 )
+from imgcopy_docker_archive.oci_format import is_for_docker
 from imgcopy_docker_archive.writing.destination import (
     SIGNATURES_REFUSAL,
     Archive,
@@ -156,8 +157,8 @@ class OciArchiveDestination(ArchiveDestination):
         if isinstance(parsed, ImageManifest):
             if self._platform is not None:
                 self._check_platform(parsed, self._platform)
-            return parsed if _is_for_docker(parsed) else None
-        images = [found for found in self._images_below(parsed) if _is_for_docker(found[1])]
+            return parsed if is_for_docker(parsed) else None
+        images = [found for found in self._images_below(parsed) if is_for_docker(found[1])]
         wanted = self._platform or Platform.of_this_machine()
         best = wanted.best(platform for platform, _ in images)
         if best is not None:
@@ -198,11 +199,3 @@ class OciArchiveDestination(ArchiveDestination):
 
         collect(index)
         return images
-
-
-def _is_for_docker(image: ImageManifest) -> bool:
-    """Whether it is an image of file system layers that docker can read."""
-    return image.is_image and all(
-        media_types.is_layer(layer.media_type) and not media_types.is_encrypted(layer.media_type)
-        for layer in image.layers
-    )

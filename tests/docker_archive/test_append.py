@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 import tarfile
@@ -35,7 +36,7 @@ from imgcopy_docker_archive.config import Layout
 from imgcopy_docker_archive.transport import DockerArchiveTransport
 
 from . import expected_archive
-from .source_layouts import SourceLayout
+from .source_layouts import OCI_MANIFEST, SourceLayout
 
 LAYERS = [bytes([number]) * (300 * number + 1) for number in range(4)]
 IMAGES: list[tuple[int, ...]] = [(0, 1), (0, 1, 2), (3,), (), (0, 1)]
@@ -554,6 +555,49 @@ def test_a_member_of_no_image_that_has_a_layers_name_is_refused(
         "(copy its images into a new archive with --all-images)"
     )
     assert path.read_bytes() == before
+
+
+def test_the_images_of_an_oci_archive_are_listed_for_docker_too(
+    sources: list[ImageReference], tmp_path: Path
+) -> None:
+    """podman and skopeo go by `manifest.json` where there is one, and would not see the others."""
+    layout = SourceLayout(tmp_path / "layout")
+    arm = layout.manifest(b"arm", architecture="arm64")
+    amd = layout.manifest(b"amd")
+    several = layout.index(
+        {**arm, "platform": {"os": "linux", "architecture": "arm64"}},
+        {**amd, "platform": {"os": "linux", "architecture": "amd64"}},
+    )
+    damaged = layout.manifest(b"base", b"lost", author="x")
+    artifact = {
+        **layout.blob(b"{}", "application/vnd.example"),
+        "mediaType": "application/vnd.oci.empty.v1+json",
+    }
+    document = {"schemaVersion": 2, "config": artifact, "layers": []}
+    layout.add(layout.manifest(b"one", b"two"), "example.org/old:1")
+    layout.add(several, "example.org/old:2")
+    layout.add(damaged, "example.org/old:3")
+    layout.add(layout.blob(json.dumps(document).encode(), OCI_MANIFEST), "example.org/old:4")
+    blobs = layout.path / "blobs" / "sha256"
+    lost = hashlib.sha256(gzip.compress(b"lost", mtime=0)).hexdigest()
+    (blobs / lost).unlink()
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add(layout.path, ".")
+
+    copy_image(sources[2], target(path, "app:1"), destination_options=appending())
+
+    items = json.loads(expected_archive.read(path.read_bytes())["manifest.json"])
+    here = amd if platform.machine() in ("x86_64", "AMD64") else arm
+    wanted = {}
+    for name, descriptor in {"1": layout.manifest(b"one", b"two"), "2": here}.items():
+        manifest = json.loads((blobs / descriptor["digest"][7:]).read_bytes())
+        wanted[f"example.org/old:{name}"] = [
+            f"blobs/sha256/{blob['digest'][7:]}"
+            for blob in (manifest["config"], *manifest["layers"])
+        ]
+    assert {item["RepoTags"][0]: [item["Config"], *item["Layers"]] for item in items[:-1]} == wanted
+    assert items[-1]["RepoTags"] == ["docker.io/library/app:1"]
 
 
 @pytest.mark.parametrize("more", [b"", b',"manifests":null', b',"manifests":[]'])

@@ -14,6 +14,8 @@ from tests.peers.tools import Tool, program
 
 pytestmark = pytest.mark.peers
 
+HELLO = Path(__file__).parents[1] / "data" / "hello"
+
 
 def identity(engine: Tool, name: str) -> tuple[str, list[str]]:
     """Image ID and diff IDs, as docker or podman tell them."""
@@ -62,6 +64,23 @@ def test_every_additional_tag_names_the_same_image(
     engine("load", "--input", archive)
     for name in names:
         assert identity(engine, name) == expected(small_image)
+
+
+def test_an_oci_archive_that_is_appended_to_keeps_its_image_for_podman(
+    imgcopy: Tool,
+    podman: Tool,
+    skopeo: Tool,
+    small_layout: Path,
+    small_image: Image,
+    tmp_path: Path,
+) -> None:
+    source, archive = f"oci:{small_layout}:{SMALL_TAG}", tmp_path / "small.tar"
+    old, new = "example.org/kept:1", "example.org/appended:1"
+    skopeo("copy", "-q", source, f"oci-archive:{archive}:{old}")
+    imgcopy("copy", "-q", "--append", f"oci:{HELLO}:latest", f"docker-archive:{archive}:{new}")
+    podman("load", "--input", archive)
+    assert identity(podman, old) == expected(small_image)
+    assert identity(podman, new) != expected(small_image)
 
 
 def test_standard_output_is_loaded_from_a_pipe(
