@@ -16,10 +16,10 @@ from imgcopy_core_stubs.compression import Compression
 from imgcopy_core_stubs.errors import (
     InvalidDocument,
     InvalidOption,
-    NoMatchingPlatform,
     UnsupportedByDestination,
     UnsupportedImage,
 )
+from imgcopy_core_stubs.instances import check_platform
 from imgcopy_core_stubs.manifest import Descriptor, ImageConfig, ImageManifest
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import listing, quote
@@ -71,9 +71,8 @@ class Planner:
                 f"but the manifest lists {len(image.layers)} layers"
             )
             raise InvalidDocument(f"config of {quote(self.source)}", "$.rootfs.diff_ids", problem)
-        if platform is not None and platform.rank(config.platform) is None:
-            available = (str(config.platform),)
-            raise NoMatchingPlatform(quote(self.source), str(platform), available)
+        if platform is not None:
+            check_platform(config, platform, self.source)
         here = Platform.of_this_machine()
         if self.capabilities.must_match_runtime_os and config.platform.os != here.os:
             problem = (

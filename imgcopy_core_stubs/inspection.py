@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from imgcopy_core_stubs._copy_blob import read_document
-from imgcopy_core_stubs.errors import UnsupportedImage
+from imgcopy_core_stubs.image_config import read_config
 from imgcopy_core_stubs.instances import choose_instance
 from imgcopy_core_stubs.json_values import JsonObject
-from imgcopy_core_stubs.manifest import Descriptor, ImageConfig, ImageManifest, parse_config
+from imgcopy_core_stubs.manifest import Descriptor
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.reference import DockerReference
@@ -69,22 +68,6 @@ def describe_image(
         description["LayersData"] = [_layer_data(layer) for layer in manifest.layers]
     description["Env"] = None if fields.config.env is None else list(fields.config.env)
     return description
-
-
-def read_config(source: ImageSource, manifest: ImageManifest, what: str) -> ImageConfig:
-    """Read and verify an image's config.
-
-    Raises:
-        UnsupportedImage: It is not an image's manifest, but another artifact's.
-        SourceError: The config is missing, invalid, or does not verify.
-    """
-    if not manifest.is_image:
-        kind = quote(manifest.config.media_type)
-        raise UnsupportedImage(
-            quote(what), f"it is an artifact, with a config of type {kind} (show it with --raw)"
-        )
-    name = f"config of {quote(what)}"
-    return parse_config(read_document(source, manifest.config, name), name)
 
 
 def _layer_data(layer: Descriptor) -> JsonObject:

@@ -3,9 +3,15 @@
 from typing import Final
 
 from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.errors import DigestMismatch, InvalidDocument, SizeMismatch
+from imgcopy_core_stubs.errors import (
+    DigestMismatch,
+    InvalidDocument,
+    NoMatchingPlatform,
+    SizeMismatch,
+)
 from imgcopy_core_stubs.manifest import (
     Descriptor,
+    ImageConfig,
     ImageIndex,
     ImageManifest,
     RawManifest,
@@ -51,6 +57,21 @@ def descend(
     if isinstance(parsed, ImageManifest):
         return parsed
     raise nested_too_deeply(what)
+
+
+def check_platform(config: ImageConfig, platform: Platform, what: str) -> None:
+    """Refuse an image that comes without an index and is not for a platform that was asked for.
+
+    Args:
+        config: The image's.
+        platform: What was asked for.
+        what: The source's name for error messages, without quotes.
+
+    Raises:
+        NoMatchingPlatform: It is for another one.
+    """
+    if platform.rank(config.platform) is None:
+        raise NoMatchingPlatform(quote(what), str(platform), (str(config.platform),))
 
 
 def read_instance(

@@ -17,6 +17,7 @@ from imgcopy_core_stubs.errors import (
     UnsupportedImage,
 )
 from imgcopy_core_stubs.examination import Outcome, Verdict
+from imgcopy_core_stubs.image_config import require_platform
 from imgcopy_core_stubs.instances import (
     INDEX_DEPTH,
     choose_instance,
@@ -66,7 +67,8 @@ def validate_image(
     Args:
         source: The image; only its own operations are used, as a copy would.
         what: Its name for error messages.
-        platform: Choose one image of an index, and validate it alone; None: validate all.
+        platform: Choose one image of an index, and validate it alone, or require that a single
+            one is for it; None: validate all.
         layer_limit: The most bytes that a layer may decompress to; None: any number.
 
     Raises:
@@ -176,6 +178,7 @@ class _Validator:
         with self._findings.collecting(f"manifest of {quote(self._what)}"):
             if platform is not None:
                 chosen = choose_instance(self._source, platform, self._what)
+                require_platform(self._source, platform, self._what)
                 self.check_image(chosen, quote(self._what))
             else:
                 what = f"manifest of {quote(self._what)}"

@@ -144,6 +144,19 @@ class TestInspect:
         assert config == RAW_CONFIG
         assert run("inspect", "--platform", "windows/amd64", image).code == 3
 
+    @pytest.mark.parametrize("command", ["inspect", "inspect --raw", "validate"])
+    @pytest.mark.parametrize("option", ["--platform=linux/s390x", "--override-arch=s390x"])
+    def test_an_image_for_another_platform_than_was_asked_for(
+        self, run: Runner, full: Layout, command: str, option: str
+    ) -> None:
+        image = f"oci:{full.path}:app"
+        result = run(*command.split(), option, image)
+        assert result.code == 3
+        assert f'"{image}" has no image for platform "linux/s390x"; it has "linux/arm64"' in (
+            result.error
+        )
+        assert run(*command.split(), "--platform=linux/arm64", image).code == 0
+
     @pytest.mark.peers
     @pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
     @pytest.mark.parametrize("options", [[], ["--config"], ["--raw"], ["--raw", "--config"]])
