@@ -75,7 +75,12 @@ class Transport(Protocol):
     """The attrs class of the options for reading (`--src-opt`); None: there are none."""
 
     destination_options: ClassVar[type | None] = None
-    """The attrs class of the options for writing (`--dest-opt`); None: there are none."""
+    """The attrs class of the options for writing (`--dest-opt`); None: there are none.
+
+    Some fields have options of the command of their own: `existing`, an enumeration, is set to
+    `replace` by `--overwrite` and to `append` by `--append`, `additional_tags` by
+    `--additional-tag`, and `temporary_directory`, for reading too, by `--tmpdir`.
+    """
 
     @abstractmethod
     def parse_reference(self, text: str) -> "ImageReference":
@@ -103,7 +108,11 @@ class ImageReference(Protocol):
 
     @property
     def path(self) -> str | None:
-        """The file or directory that holds the image, where there is one."""
+        """The file or directory that is written, where there is one.
+
+        A copy from a regular file to itself is refused, and so is a digest file in such a place. A
+        transport that can copy from one image to another in the same file has None here.
+        """
         return None
 
     def tags(self, options: object | None = None) -> Sequence[str] | None:
@@ -140,6 +149,11 @@ class ImageReference(Protocol):
 
     def open_collection(self, options: object | None = None) -> "ImageCollection":
         """Prepare to store several images at this place; the caller closes what is returned.
+
+        Args:
+            options: An instance of the transport's `destination_options`; None: the defaults. They
+                are for all images: what opens a destination at a place of the collection gives
+                none.
 
         Raises:
             UsageError: A place of this transport holds one image, or the reference names one.

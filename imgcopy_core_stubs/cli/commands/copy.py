@@ -193,9 +193,9 @@ def command(  # noqa: PLR0913  (an argument for each option)
     with digest_file(digestfile) as write_digest:
         with progress_shown(style) as shown:
             results = job.run(shown)
+        if style in (ProgressStyle.BAR, ProgressStyle.PLAIN):  # whatever becomes of the digest
+            say(f"copied {_summary(sources, destination, job, results)}")
         write_digest("\n".join(str(result.manifest.digest) for result in results))
-    if style in (ProgressStyle.BAR, ProgressStyle.PLAIN):
-        say(f"copied {_summary(sources, destination, job, results)}")
 
 
 @frozen(eq=False, repr=False)
@@ -273,7 +273,8 @@ def _summary(
         return f"{quote(sources[0])} to {quote(destination)} ({results[0].manifest.digest})"
     place = f"{job.destination.scheme}:{job.destination}"
     nameless = sum(result.destination == place for result in results)
-    summary = f"{len(results)} images to {quote(destination)}"
+    count = "1 image" if len(results) == 1 else f"{len(results)} images"
+    summary = f"{count} to {quote(destination)}"
     if nameless:
         summary += f", {nameless} without a name (only full ones, such as app:1, are kept)"
     return summary

@@ -76,6 +76,10 @@ class TestWhatIsSaid:
         assert result.code == 0
         assert result.stderr == f"{summary} (only full ones, such as app:1, are kept)\n"
 
+    def test_a_single_one_of_several(self, run: Runner, layout: Layout, out: Path) -> None:
+        result = run("copy", "--all-images", f"oci:{layout.path}", f"oci:{out}")
+        assert (result.code, result.stderr.partition(" to ")[0]) == (0, "copied 1 image")
+
     @pytest.mark.parametrize("option", ["-q", "--quiet", "--progress=none"])
     def test_quiet(self, copy: Copy, out: Path, option: str) -> None:
         assert copy(option) == Result(0, b"", "")
@@ -179,6 +183,17 @@ class TestWhatIsSaid:
             result.error == f'cannot write "{tmp_path}/nowhere/digest": No such file or directory'
         )
         assert not out.exists()
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+    def test_what_is_copied_is_told_though_the_digest_file_is_full(
+        self, copy: Copy, out: Path
+    ) -> None:
+        result = copy("--digestfile", "/dev/full")
+
+        copied, error = result.stderr.splitlines()
+        assert copied.startswith("copied ")
+        assert error == 'imgcopy: error: cannot write "/dev/full": No space left on device'
+        assert (result.code, out.exists()) == (5, True)
 
     def test_after_a_failed_copy_the_digest_file_is_as_it_was(
         self, copy: Copy, out: Path, tmp_path: Path
