@@ -1,5 +1,7 @@
 """Indexes: stored with all that they name, or refused."""
 
+from collections.abc import Sequence
+
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs.conformance.capabilities import INDEXES
 from imgcopy_core_stubs.conformance.checking import require_blobs, stored_image
@@ -19,8 +21,14 @@ from imgcopy_core_stubs.errors import UnsupportedByDestination
 from imgcopy_core_stubs.manifest import RawManifest
 
 
-def store_index(subject: Subject) -> tuple[Spot, RawManifest, list[Image]]:
+def store_index(
+    subject: Subject, *, signatures: Sequence[bytes] = ()
+) -> tuple[Spot, RawManifest, list[Image]]:
     """Store an index of two images at a new spot; return the spot, the index and the images.
+
+    Args:
+        subject: The transport.
+        signatures: Signatures of the second image, if there are to be any.
 
     Raises:
         LawBroken: A call failed, or no type of indexes is declared.
@@ -38,6 +46,9 @@ def store_index(subject: Subject) -> tuple[Spot, RawManifest, list[Image]]:
             digest = image.manifest.digest
             with calling("put_manifest with an instance_digest"):
                 destination.put_manifest(image.manifest, instance_digest=digest)
+        if signatures:
+            with calling("put_signatures with an instance_digest"):
+                destination.put_signatures(signatures, instance_digest=digest)
         with calling("put_manifest of the index"):
             destination.put_manifest(index)
         commit(destination)

@@ -6,6 +6,7 @@ from imgcopy_core_stubs.conformance.capabilities import SIGNATURES, SIGNATURES_T
 from imgcopy_core_stubs.conformance.checking import require_stored
 from imgcopy_core_stubs.conformance.images import image_for
 from imgcopy_core_stubs.conformance.law import About, law
+from imgcopy_core_stubs.conformance.laws.indexes import store_index
 from imgcopy_core_stubs.conformance.storing import commit, put_image
 from imgcopy_core_stubs.conformance.subject import Subject
 from imgcopy_core_stubs.conformance.trying import calling, expecting, require
@@ -84,7 +85,10 @@ def _no_signatures_to_read(subject: Subject) -> None:
     otherwise=_no_signatures_to_read,
 )
 def signatures_to_read(subject: Subject) -> None:
-    """`signatures` gives those of the top-level manifest, byte for byte and in their order."""
+    """`signatures` gives those of a manifest, byte for byte and in their order.
+
+    Those of the top-level one and, where indexes are stored, of each that an index names.
+    """
     spot = subject.new_spot()
     with subject.destination(spot) as destination:
         put_image(destination, image_for(subject.capabilities))
@@ -94,3 +98,21 @@ def signatures_to_read(subject: Subject) -> None:
     with subject.source(spot) as source, calling("signatures"):
         found = tuple(source.signatures())
     require(found == _SIGNATURES, "both signatures", found, "give what put_signatures stored")
+    if subject.capabilities.stores_indexes:
+        _signatures_of_an_instance(subject)
+
+
+def _signatures_of_an_instance(subject: Subject) -> None:
+    """Those of a manifest that an index names are neither the index's nor another one's."""
+    spot, _, images = store_index(subject, signatures=_SIGNATURES)
+    whose = {"the index": None, "instance 0": images[0].manifest.digest}
+    signed = images[1].manifest.digest
+    advice = "keep the signatures of each manifest apart, by put_signatures' instance_digest"
+    with subject.source(spot) as source:
+        with calling("signatures of an instance"):
+            found = tuple(source.signatures(signed))
+        require(found == _SIGNATURES, "both signatures of an instance", found, advice)
+        for name, digest in whose.items():
+            with calling(f"signatures of {name}"):
+                found = tuple(source.signatures(digest))
+            require(not found, f"no signatures of {name}", found, advice)

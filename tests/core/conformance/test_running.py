@@ -1,12 +1,12 @@
 """Judging a law by what trying it raised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
-from imgcopy_core_stubs import ImageDestination, UnsupportedByDestination
+from imgcopy_core_stubs import Digest, ImageDestination, UnsupportedByDestination
 from imgcopy_core_stubs.conformance import (
     LAWS,
     About,
@@ -19,11 +19,14 @@ from imgcopy_core_stubs.conformance import (
     run_laws,
 )
 from imgcopy_core_stubs.conformance.checking import require_same_content
+from imgcopy_core_stubs.conformance.formats import skopeo_directory
 from imgcopy_core_stubs.conformance.images import build_image, layer
 from imgcopy_core_stubs.conformance.law import Capability, law
 from imgcopy_core_stubs.conformance.place import Place, StoredImage
 from imgcopy_core_stubs.conformance.subject import Subject
 from imgcopy_core_stubs.conformance.trying import calling, expecting
+from imgcopy_core_stubs.transports import DirDestinationOptions, DirReference, DirTransport
+from imgcopy_core_stubs.transports.dir.destination import DirDestination
 from tests.core.conformance.places import shelf_place
 from tests.core.conformance.shelf import Shelf, ShelfReference, ShelfTransport
 
@@ -242,3 +245,43 @@ def test_a_stored_image_says_what_it_consists_of() -> None:
     for image in (by_manifest, by_hand):
         assert (image.config_digest, image.layer_digests) == ("sha256:c", ["sha256:a"])
         assert image.blobs == (("sha256:a", b"a"),)
+
+
+class _DropsThoseOfInstances(DirDestination):
+    def put_signatures(
+        self, signatures: Sequence[bytes], *, instance_digest: Digest | None = None
+    ) -> None:
+        super().put_signatures(() if instance_digest else signatures)
+
+
+class _TakesThoseOfInstancesForTheIndexs(DirDestination):
+    def put_signatures(
+        self, signatures: Sequence[bytes], *, instance_digest: Digest | None = None
+    ) -> None:
+        super().put_signatures(signatures, instance_digest=instance_digest)
+        super().put_signatures(signatures)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        (_DropsThoseOfInstances, "both signatures of an instance"),
+        (_TakesThoseOfInstancesForTheIndexs, "no signatures of the index"),
+    ],
+)
+def test_signatures_of_an_indexs_images_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[DirDestination], found: str
+) -> None:
+    def open_destination(reference: DirReference, options: object | None = None) -> DirDestination:
+        del options
+        return kind(reference.path, DirDestinationOptions())
+
+    place = Place(DirTransport(), skopeo_directory.new_reference, skopeo_directory.stored)
+    (signatures,) = (law for law in LAWS if law.title == "signatures are what is stored")
+    (tmp_path / "sound").mkdir()
+    assert run_law(signatures, place, tmp_path / "sound").verdict is Verdict.HELD
+    monkeypatch.setattr(DirReference, "open_destination", open_destination)
+    (tmp_path / "broken").mkdir()
+    outcome = run_law(signatures, place, tmp_path / "broken")
+    assert outcome.verdict is Verdict.FAILED
+    assert found in outcome.text
