@@ -28,6 +28,7 @@ from imgcopy_core_stubs import (
     quote,
 )
 from imgcopy_core_stubs.image_layout import INDEX, MARKER, blob_path, check_marker
+from imgcopy_docker_archive._tag import tag_or_none
 from imgcopy_docker_archive.format import MANIFEST
 from imgcopy_docker_archive.oci_format import name_text
 from imgcopy_docker_archive.reading._docker_images import manifest_items
@@ -69,8 +70,14 @@ def oci_images(members: ArchiveMembers) -> list[OciImage]:
             names[descriptor.digest][name] = None
     unnamed = [descriptor for digest, descriptor in descriptors.items() if not names[digest]]
     others = _names_in_manifest_json(members, unnamed)
+    # An index and an image of it have one config, and one item: the name is the index's.
+    taken = {tag_or_none(name) for own in names.values() for name in own} - {None}
     return [
-        OciImage(descriptor, tuple(names[digest]) or others.get(digest, ()))
+        OciImage(
+            descriptor,
+            tuple(names[digest])
+            or tuple(name for name in others.get(digest, ()) if tag_or_none(name) not in taken),
+        )
         for digest, descriptor in descriptors.items()
     ]
 

@@ -126,6 +126,25 @@ def test_names_that_only_manifest_json_has(opened: Open) -> None:
     assert reader.tags == ["app:1", "app:2", "docker.io/library/named:1", "@2"]
 
 
+def test_a_name_in_index_json_is_not_another_images_too(opened: Open) -> None:
+    """`manifest.json` knows images by their configs, and an index has its image's there."""
+    index = index_of(ONE.manifest.descriptor())
+    reader = opened(
+        layout(
+            MEMBERS,
+            index.member,
+            manifest_json(item(ONE.blobs[0].path, ["app:1", "app:2", "App:3"])),
+            index_json(
+                ONE.manifest.descriptor(),
+                index.descriptor(full="docker.io/library/app:1"),
+                TWO.manifest.descriptor(full="App:4"),
+            ),
+        )
+    )
+    assert reader.tags == ["app:2", "App:3", "docker.io/library/app:1", "App:4"]
+    assert reader.choose(DockerReference("docker.io", "library/app", "1"), None) is reader.images[1]
+
+
 @pytest.mark.parametrize(
     "manifest",
     [
