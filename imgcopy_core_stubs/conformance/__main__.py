@@ -109,9 +109,11 @@ def _is_wanted(law: Law, filters: Sequence[str]) -> bool:
 def _report(place: Place, laws: Sequence[Law]) -> list[Outcome]:
     """Print the table, line by line, then what is wrong; return the outcomes."""
     outcomes = []
-    for outcome in run_laws(place, laws):
+    for law in laws:
+        click.echo(f"{law.name:<{_WIDTH}}  ", nl=False)  # before it is tried, which may hang
+        (outcome,) = run_laws(place, [law])
         outcomes.append(outcome)
-        click.echo(f"{outcome.law.name:<{_WIDTH}}  {outcome.verdict.value}")
+        click.echo(outcome.verdict.value)
     for outcome in outcomes:
         if outcome.problem is not None:
             click.echo(f"\n{outcome.verdict.value}: {outcome.law.name}")

@@ -153,7 +153,8 @@ def _index_name(members: ArchiveMembers) -> str:
 def _check_marker(members: ArchiveMembers) -> None:
     name = members.archive.name
     if MARKER not in members:
-        raise InvalidArchive(name, MARKER, None, "it is no OCI archive: it has no oci-layout")
+        problem = "it is no OCI archive: it has no oci-layout (leave out the option layout=oci)"
+        raise InvalidArchive(name, MARKER, None, problem)
     check_marker(members.document(MARKER, limit=DOCUMENT_LIMIT), name)
 
 

@@ -127,7 +127,7 @@ def command(  # noqa: PLR0913  (an argument for each option)
 ) -> None:
     """Copy an image from SOURCE to DESTINATION, each written TRANSPORT:REFERENCE.
 
-    Everything is verified, and nothing is visible at the destination before all of it is there.
+    All that is read is verified, and nothing is visible at the destination before all is there.
     Several sources, or all images of one, go to a destination without a name, and keep theirs.
 
     \b

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
@@ -62,6 +63,15 @@ def test_a_transport_that_is_right(run: Run) -> None:
     assert set(verdicts) == {"held", "refused as declared"}
     counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in sorted(verdicts))
     assert lines[len(LAWS) :] == ["", f"shelf: {len(LAWS)} laws, {counts}"]
+
+
+def test_a_law_is_named_before_it_is_tried(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_laws", interrupted)
+    result = run(OfferingShelf(), "shelf")
+    assert (result.exit_code, result.stdout.strip()) == (1, LAWS[0].name)
 
 
 @pytest.mark.parametrize("scheme", ["dir", "oci"])
