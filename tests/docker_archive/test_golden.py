@@ -25,9 +25,11 @@ def test_the_archive_is_the_reference_implementations(case: str, tmp_path: Path)
     path = tmp_path / "OUT.tar"
     destination = expected["destination"].replace("OUT.tar", str(path))
     registry = load_plugins()
-    copy_image(
+    copied = copy_image(
         registry.parse_reference(f"{scheme}:{GOLDEN / rest}"), registry.parse_reference(destination)
     )
     archive = path.read_bytes()
     assert len(archive) == expected["size"]
     assert hashlib.sha256(archive).hexdigest() == expected["sha256"]
+    with registry.parse_reference(destination).open_source() as source:  # which has none stored
+        assert source.manifest() == copied.manifest

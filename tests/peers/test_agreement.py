@@ -90,6 +90,29 @@ def test_manifest_digest(
     assert imgcopy("manifest-digest", manifest) == skopeo("manifest-digest", manifest)
 
 
+@pytest.mark.parametrize(
+    ("options", "destination"),
+    [([], "docker-archive:{}/x.tar:app:1"), (["--format", "v2s2"], "dir:{}/x")],
+    ids=["docker-archive", "dir"],
+)
+def test_the_digest_of_a_manifest_that_was_converted(
+    imgcopy: Tool,
+    skopeo: Tool,
+    small_layout: Path,
+    options: list[str],
+    destination: str,
+    tmp_path: Path,
+) -> None:
+    digests = []
+    for tool, name in ((imgcopy, "ours"), (skopeo, "theirs")):
+        (tmp_path / name).mkdir()
+        digest_file = tmp_path / f"{name}.digest"
+        source, copied = f"oci:{small_layout}:{SMALL_TAG}", destination.format(tmp_path / name)
+        tool("copy", "-q", *options, "--digestfile", digest_file, source, copied)
+        digests.append(digest_file.read_text())
+    assert digests[0] == digests[1]
+
+
 @pytest.mark.parametrize("additional", [[], ["a:latest", "localhost:5000/x/y:2"]], ids=len)
 def test_list_tags(
     imgcopy: Tool, skopeo: Tool, small_layout: Path, additional: list[str], tmp_path: Path
