@@ -28,6 +28,9 @@ Without pytest, on a transport that is installed and has the method `conformance
 `offers`):
 
     python -m imgcopy_core_stubs.conformance example
+
+It tries all laws, on a transport that only reads those about reading. One that only writes has no
+use for it, since whole copies and what is read back are tried too: it takes the suites.
 """
 
 from typing import TYPE_CHECKING
