@@ -127,7 +127,7 @@ class OldArchive(Closing):
         """Whether there is another file now at the archive's path."""
         try:
             return not os.path.samestat(os.stat(self._path), self._status)
-        except FileNotFoundError:
+        except OSError:  # it is gone, or out of reach, which whoever writes there will tell
             return False
 
     def close(self) -> None:

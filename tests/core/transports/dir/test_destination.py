@@ -236,7 +236,10 @@ def test_a_stranger_that_comes_at_the_last_moment_is_not_deleted(
         monkeypatch.setattr(destination_module, "exchange", exchange_too_late)
         with pytest.raises(InvalidDestination) as caught:
             destination.commit()
-    assert caught.value.path == str(path)
+    assert str(caught.value) == (
+        f'cannot write "{path}": what was there was replaced by something else in the meantime '
+        "(try again)"
+    )
     assert os.listdir(path.parent) == ["image"]
     assert path.is_symlink() == (kind == "link")
     assert path.is_file() == (kind == "file")
