@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ def wait_for(path: Path, text: str) -> None:
     while not path.exists() or text not in path.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def _no_hangup_is_ignored() -> Iterator[None]:
+    """A process inherits that it is: the copy would, if these tests run under `nohup`."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, previous)
 
 
 @pytest.fixture
