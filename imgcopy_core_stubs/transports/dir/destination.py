@@ -9,7 +9,7 @@ from attrs import evolve
 
 from imgcopy_core_stubs.capabilities import DestinationCapabilities, LayerCompression
 from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.errors import DestinationError, DestinationExists, InvalidDestination
+from imgcopy_core_stubs.errors import DestinationExists, InvalidDestination
 from imgcopy_core_stubs.manifest import RawManifest
 from imgcopy_core_stubs.refusals import required_digest
 from imgcopy_core_stubs.streams import ByteStream
@@ -124,10 +124,12 @@ class DirDestination(ImageDestination):
         exchange(self._staging.path, self._path)
         try:
             check_target(self._staging.path, replace=True)  # what came out will be removed
-        except DestinationError as error:
+        except BaseException as error:
             exchange(self._staging.path, self._path)
-            problem = "what was there was replaced by something else in the meantime (try again)"
-            raise InvalidDestination(self._path, problem) from error
+            if isinstance(error, InvalidDestination):
+                problem = "what was there was replaced by something else meanwhile (try again)"
+                raise InvalidDestination(self._path, problem) from error
+            raise
 
     def _rename(self) -> None:
         try:

@@ -237,7 +237,7 @@ def test_a_stranger_that_comes_at_the_last_moment_is_not_deleted(
         with pytest.raises(InvalidDestination) as caught:
             destination.commit()
     assert str(caught.value) == (
-        f'cannot write "{path}": what was there was replaced by something else in the meantime '
+        f'cannot write "{path}": what was there was replaced by something else meanwhile '
         "(try again)"
     )
     assert os.listdir(path.parent) == ["image"]
