@@ -2,8 +2,8 @@
 
 from imgcopy_core_stubs._copy_blob import read_document
 from imgcopy_core_stubs.errors import UnsupportedImage
-from imgcopy_core_stubs.instances import check_platform, choose_instance
-from imgcopy_core_stubs.manifest import ImageConfig, ImageManifest, parse_config
+from imgcopy_core_stubs.instances import check_platform, descend
+from imgcopy_core_stubs.manifest import ImageConfig, ImageManifest, parse_config, parse_manifest
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.transport import ImageSource
@@ -25,13 +25,15 @@ def read_config(source: ImageSource, manifest: ImageManifest, what: str) -> Imag
     return parse_config(read_document(source, manifest.config, name), name)
 
 
-def require_platform(source: ImageSource, platform: Platform, what: str) -> None:
-    """Refuse an image that comes without an index and is not for a platform that was asked for.
+def choose_fitting(source: ImageSource, platform: Platform, what: str) -> ImageManifest:
+    """Read the image for a platform that was asked for: a single one, too, must be for it.
 
     Raises:
         NoMatchingPlatform: It is for another one, or no image of the index fits.
         SourceError: As for `read_config`.
     """
-    image = choose_instance(source, platform, what)
-    if image.digest == source.manifest().digest:
+    parsed = parse_manifest(source.manifest(), f"manifest of {quote(what)}")
+    image = descend(source, parsed, platform, what)
+    if image is parsed:
         check_platform(read_config(source, image, what), platform, what)
+    return image

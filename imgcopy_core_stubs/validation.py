@@ -17,10 +17,9 @@ from imgcopy_core_stubs.errors import (
     UnsupportedImage,
 )
 from imgcopy_core_stubs.examination import Outcome, Verdict
-from imgcopy_core_stubs.image_config import require_platform
+from imgcopy_core_stubs.image_config import choose_fitting
 from imgcopy_core_stubs.instances import (
     INDEX_DEPTH,
-    choose_instance,
     nested_too_deeply,
     read_instance,
 )
@@ -177,8 +176,7 @@ class _Validator:
     def check_all(self, platform: Platform | None) -> None:
         with self._findings.collecting(f"manifest of {quote(self._what)}"):
             if platform is not None:
-                chosen = choose_instance(self._source, platform, self._what)
-                require_platform(self._source, platform, self._what)
+                chosen = choose_fitting(self._source, platform, self._what)
                 self.check_image(chosen, quote(self._what))
             else:
                 what = f"manifest of {quote(self._what)}"

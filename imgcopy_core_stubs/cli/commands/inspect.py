@@ -10,7 +10,7 @@ from imgcopy_core_stubs.cli.output import write_data, write_json
 from imgcopy_core_stubs.cli.parameters import source_option
 from imgcopy_core_stubs.cli.platform_choice import platform_options
 from imgcopy_core_stubs.cli.session import Direction, Session
-from imgcopy_core_stubs.image_config import read_config, require_platform
+from imgcopy_core_stubs.image_config import choose_fitting, read_config
 from imgcopy_core_stubs.inspection import describe_image
 from imgcopy_core_stubs.instances import choose_instance
 from imgcopy_core_stubs.platforms import Platform
@@ -42,7 +42,7 @@ def command(
     wanted = platform or Platform.of_this_machine()
     with reference.open_source(options) as source:
         if platform is not None:
-            require_platform(source, platform, image)
+            choose_fitting(source, platform, image)  # or it is refused
         if config:
             document = read_config(source, choose_instance(source, wanted, image), image)
             if raw:

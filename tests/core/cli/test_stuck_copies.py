@@ -79,6 +79,17 @@ STALLED = """
 """
 
 
+def start_copy(
+    distributions: Distributions, source: str, destination: str, copies: int
+) -> "subprocess.Popen[bytes]":
+    """Start a copy of so many layers at a time, as a process."""
+    return subprocess.Popen(
+        [*COMMAND, "copy", "-q", f"--image-parallel-copies={copies}", source, destination],
+        env=distributions.environ,
+        stderr=subprocess.PIPE,
+    )
+
+
 def end_and_time(process: "subprocess.Popen[bytes]", number: signal.Signals, stalls: int) -> float:
     """Send a signal once so many threads are stalled; return the seconds until the end."""
     assert process.stderr is not None
@@ -119,14 +130,7 @@ def test_a_source_that_is_stuck_does_not_hold_the_copy(
     layout = layout_of_three_layers(tmp_path, compressed=compressed)
     out = tmp_path / "out"
     out.mkdir()
-    copying = subprocess.Popen(
-        [
-            *(*COMMAND, "copy", "-q", f"--image-parallel-copies={copies}"),
-            *(f"stalled:{layout.path}", destination.format(out)),
-        ],
-        env=distributions.environ,
-        stderr=subprocess.PIPE,
-    )
+    copying = start_copy(distributions, f"stalled:{layout.path}", destination.format(out), copies)
 
     assert end_and_time(copying, number, stalls=copies) < 8  # 2 s, and a slow machine
     assert os.listdir(out) == []
@@ -156,14 +160,7 @@ def test_a_layer_of_unknown_size_that_is_stuck_does_not_hold_the_copy(
     layout = layout_of_three_layers(tmp_path, compressed=False)
     out = tmp_path / "out"
     out.mkdir()
-    copying = subprocess.Popen(
-        [
-            *(*COMMAND, "copy", "-q", "--image-parallel-copies=2"),
-            *(f"stalled:{layout.path}", f"docker-archive:{out}/new"),
-        ],
-        env=distributions.environ,
-        stderr=subprocess.PIPE,
-    )
+    copying = start_copy(distributions, f"stalled:{layout.path}", f"docker-archive:{out}/new", 2)
 
     assert end_and_time(copying, signal.SIGINT, stalls=2) < 8  # 2 s, and a slow machine
     assert os.listdir(out) == []
@@ -206,11 +203,7 @@ def test_a_destination_that_is_stuck_does_not_hold_the_copy(
     layers = [layout.blob(content) for content in (b"one layer", b"another one")]
     document = {"schemaVersion": 2, "config": layout.blob(b"{}", "x"), "layers": layers}
     layout.write_index(layout.blob(json.dumps(document).encode(), MANIFEST))
-    copying = subprocess.Popen(
-        [*COMMAND, "copy", "-q", f"oci:{layout.path}", f"slow:{tmp_path}/log"],
-        env=distributions.environ,
-        stderr=subprocess.PIPE,
-    )
+    copying = start_copy(distributions, f"oci:{layout.path}", f"slow:{tmp_path}/log", 2)
 
     assert end_and_time(copying, number, stalls=1) < 8  # 2 s, and a slow machine
     assert (tmp_path / "log").read_text().split() == ["closing", "closed"]
