@@ -29,6 +29,8 @@ def copy_images(
 ) -> tuple[CopyResult, ...]:
     """Copy images to one place, each under the names that it has at its own.
 
+    Names that only their transport knows are kept between places of that transport.
+
     They are copied one after the other. What the place has of one it need not be given for the
     next. All of them appear together, or none.
 
@@ -58,7 +60,7 @@ def copy_images(
         )
 
     with _open_collection(destination, chosen, destination_options) as collection:
-        results = _for_each(sources, collection, copy)
+        results = _for_each(sources, destination.scheme, collection, copy)
         collection.commit()
     return results
 
@@ -96,7 +98,7 @@ def plan_images(
         )
 
     with _open_collection(destination, chosen, destination_options) as collection:
-        return _for_each(sources, collection, plan)
+        return _for_each(sources, destination.scheme, collection, plan)
 
 
 def _open_collection(
@@ -108,15 +110,21 @@ def _open_collection(
 
 def _for_each(
     sources: Iterable[CopySource],
+    scheme: str,
     collection: ImageCollection,
     do: Callable[[ImageReference, ImageReference, object], Result],
 ) -> tuple[Result, ...]:
-    """Do something with each image, the place that it goes to, and the options to read it."""
+    """Do something with each image, the place that it goes to, and the options to read it.
+
+    The places are of the transport `scheme`.
+    """
     results: list[Result] = []
     for source in sources:
         with _opened(source) as images:
             for reference in images.references():
-                place = collection.place(reference.names(source.options))
+                is_at_home = reference.scheme == scheme
+                local_names = reference.local_names(source.options) if is_at_home else ()
+                place = collection.place(reference.names(source.options), local_names)
                 results.append(do(reference, place, source.options))
     return tuple(results)
 

@@ -136,6 +136,18 @@ class ImageReference(Protocol):
         del options
         return [] if self.docker_reference is None else [self.docker_reference]
 
+    def local_names(self, options: object | None = None) -> Sequence[str]:
+        """Return what the image is called at this place, in the transport's own words.
+
+        A copy at another place of the transport can inherit these names, such as the tags of a
+        layout, that mean nothing elsewhere. A name that another image there has too is none.
+
+        Raises:
+            SourceError: The place has to be read, and cannot be.
+        """
+        del options
+        return ()
+
     def open_images(self, options: object | None = None) -> "StoredImages":
         """Open all images at this place, for reading; the caller closes what is returned.
 
@@ -247,11 +259,15 @@ class ImageCollection(Closing, Protocol):
     """Several images on their way to one place. A context manager that closes itself."""
 
     @abstractmethod
-    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
         """Return the place of the next image; a destination is opened there, one at a time.
 
         Args:
             names: The image's names, each with a tag; none: it has none.
+            local_names: What it is called at a place of the same transport, which is to be kept
+                rather than `names`; none: it comes from elsewhere, or is called nothing there.
 
         Raises:
             UnsupportedByDestination: The image cannot be told from the others there.

@@ -125,12 +125,17 @@ class DockerArchive(ImageCollection):
             self.writer, tags, self.path, platform=self._platform, archive=archive
         )
 
-    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
         """Return a reference to copy the next image to, with these names and tags.
+
+        An archive has no other names.
 
         Raises:
             InvalidReference: A name has a digest.
         """
+        del local_names
         return _Place(self, tuple(map(checked_tag, names)))
 
     def reference(self, *tags: str) -> ImageReference:

@@ -20,6 +20,7 @@ _TRANSPORT_MEMBERS: Final = (
 _REFERENCE_METHODS: Final = (
     "tags",
     "names",
+    "local_names",
     "open_source",
     "open_images",
     "open_destination",

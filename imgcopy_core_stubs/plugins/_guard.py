@@ -105,6 +105,10 @@ class _GuardedReference(ImageReference):
         with self._blaming("names"):
             return check_sequence(self._inner.names(options), DockerReference, "names")
 
+    def local_names(self, options: object | None = None) -> Sequence[str]:
+        with self._blaming("local_names"):
+            return check_sequence(self._inner.local_names(options), str, "local_names")
+
     def open_images(self, options: object | None = None) -> StoredImages:
         with self._blaming("open_images"):
             opened = self._inner.open_images(options)
@@ -223,10 +227,12 @@ class _GuardedCollection(_Guarded[ImageCollection], ImageCollection):
         self._scheme = scheme
         self._label = label
 
-    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
         with self._blaming("place"):
-            reference = check_reference(self._inner.place(names), self._scheme, "place")
-            return guarded(reference, self._label)
+            place = self._inner.place(names, local_names)
+            return guarded(check_reference(place, self._scheme, "place"), self._label)
 
     def commit(self) -> None:
         with self._blaming("commit"):

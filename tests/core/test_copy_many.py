@@ -1,6 +1,7 @@
 """Several images into one place, under the names that they have."""
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from imgcopy_core_stubs import (
 )
 from imgcopy_core_stubs.transports.dir import DirTransport
 from imgcopy_core_stubs.transports.oci import OciDestinationOptions, OciTransport
+from tests.core.memory_transport import MemoryImage
 from tests.core.transports.layouts import CONFIG, CONTAINERD_NAME, MANIFEST, Layout, named, tree
 
 AS_IT_IS = OciDestinationOptions(layers=LayerCompression.KEEP)
@@ -88,7 +90,7 @@ def test_all_images_keep_their_names(source: Path, tmp_path: Path) -> None:
         "example.org/one:1",
         "example.org/one:latest",
         "docker.io/library/two:latest",
-        None,
+        "v3",
     ]
     stored = [entry["digest"] for entry in entries(target)]
     assert [str(result.manifest.digest) for result in results] == [stored[0], *stored[2:]]
@@ -100,13 +102,80 @@ def test_several_sources_keep_theirs(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     wanted = [CopySource(oci(f"{source}:v3")), CopySource(oci(f"{source}:@0"))]
     copy_images(wanted, oci(target))
-    assert names(target) == [None, "example.org/one:1", "example.org/one:latest"]
+    assert names(target) == ["v3", "example.org/one:1", "example.org/one:latest"]
 
 
 def test_all_images_of_a_reference_that_names_one(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     copy_images([CopySource(oci(f"{source}:example.org/one:1"), all_images=True)], oci(target))
     assert names(target) == ["example.org/one:1", "example.org/one:latest"]
+
+
+def test_a_layout_keeps_what_another_calls_an_image(tmp_path: Path) -> None:
+    """As they are written there; `app:1` is not made `docker.io/library/app:1`."""
+    layout = Layout(tmp_path / "source")
+    layout.write_index(
+        named(layout.image("one"), "app:1"), named(layout.image("two"), "v1.0+build--2")
+    )
+    with oci(layout.path).open_images() as images:
+        found = [(image.names(), image.local_names()) for image in images.references()]
+    assert found == [
+        ([DockerReference.parse("docker.io/library/app:1")], ("app:1",)),
+        ([], ("v1.0+build--2",)),
+    ]
+    assert oci(f"{layout.path}:app:1").local_names() == ("app:1",)
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
+    assert names(target) == ["app:1", "v1.0+build--2"]
+
+
+def test_a_name_of_several_images_is_none(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "source")
+    one, two = layout.image("one"), layout.image("two")
+    layout.write_index(
+        named(one, "latest"), named(two, "latest"), named(two, "latest"), named(one, "one")
+    )
+    with oci(layout.path).open_images() as images:
+        assert [image.local_names() for image in images.references()] == [("one",), ()]
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
+    assert names(target) == ["one", None]
+
+
+def test_what_is_no_name_of_an_image_is_not_kept(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "source")
+    layout.write_index(named(layout.image("one"), "two words"), named(layout.image("two"), ""))
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
+    assert names(target) == [None, None]
+
+
+def test_a_name_of_a_layout_means_nothing_elsewhere(source: Path, tmp_path: Path) -> None:
+    """Nor what another transport calls an image to a layout."""
+
+    class Elsewhere(MemoryImage):
+        def local_names(self, options: object | None = None) -> Sequence[str]:
+            raise AssertionError
+
+    elsewhere = Elsewhere()
+    copy_image(oci(f"{source}:v3"), elsewhere)
+    copy_images([CopySource(elsewhere)], oci(tmp_path / "target"))
+    assert names(tmp_path / "target") == [None]
+
+
+def test_the_last_of_one_name_has_it(tmp_path: Path) -> None:
+    """And the others are there without."""
+    sources = []
+    for content, *own in (("one", "app:1"), ("two", "app:1", "two"), ("three", "app:1")):
+        layout = Layout(tmp_path / content)
+        image = layout.image(content)
+        layout.write_index(*(named(image, name) for name in own))
+        sources.append(CopySource(oci(layout.path), all_images=True))
+    target = tmp_path / "target"
+    results = copy_images(sources, oci(target))
+    assert names(target) == [None, "two", "app:1"]
+    stored = [entry["digest"] for entry in entries(target)]
+    assert stored == [str(result.manifest.digest) for result in results]
 
 
 @pytest.mark.parametrize("tag", ["", ":1"])

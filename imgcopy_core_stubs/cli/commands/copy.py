@@ -276,7 +276,9 @@ def _summary(
     count = "1 image" if len(results) == 1 else f"{len(results)} images"
     summary = f"{count} to {quote(destination)}"
     if nameless:
-        summary += f", {nameless} without a name (only full ones, such as app:1, are kept)"
+        summary += f", {nameless} without a name"
+        if any(source.reference.scheme != job.destination.scheme for source in job.sources):
+            summary += " (only full ones, such as app:1, are kept)"
     return summary
 
 

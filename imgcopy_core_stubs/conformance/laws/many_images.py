@@ -1,9 +1,10 @@
 """Places of several images: all of them are given, and several are taken."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Final
 
-from imgcopy_core_stubs.conformance.images import build_image_for, layer
+from imgcopy_core_stubs.conformance.images import Image, build_image_for, layer
 from imgcopy_core_stubs.conformance.kit_place import KitPlace
 from imgcopy_core_stubs.conformance.law import About, law
 from imgcopy_core_stubs.conformance.subject import Spot, Subject
@@ -16,6 +17,7 @@ from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import ImageCollection
 
 _NAMES: Final = ("example.org/kit/one:1", "example.org/kit/two:latest")
+_EVERY_TIME: Final = "take several images every time, or never"
 
 
 @law(About.SOURCE, "all images of a place are given")
@@ -40,15 +42,8 @@ def several_images(subject: Subject) -> None:
     collection = _open_collection(subject, spot)
     if collection is None:
         return  # one image at a place
-    images = [build_image_for(subject.capabilities, [layer(0), layer(n)]) for n in (1, 2)]
-    with collection:
-        for image, name in zip(images, _NAMES, strict=True):
-            with calling("place"):
-                place = collection.place([DockerReference.parse(name)])
-            with calling(f"copying {name} into a collection"):
-                copy_image(KitPlace.of(image), place)
-        with calling("commit of the collection"):
-            collection.commit()
+    images = _two_images(subject)
+    _fill(collection, [(image, (name,), ()) for image, name in zip(images, _NAMES, strict=True)])
     found = _images(subject, spot)
     advice = "store an image that place() was called for under the names that it was given"
     names = sorted(name for each in found.values() for name in each.names)
@@ -59,10 +54,57 @@ def several_images(subject: Subject) -> None:
         require(right, f"{name} to be the image that was copied there", by_name, advice)
 
 
+@law(About.COPY, "names that only the transport knows are kept")
+def local_names(subject: Subject) -> None:
+    """What `local_names` calls an image, another place calls it that takes several.
+
+    A transport without such names leaves `local_names` out.
+    """
+    spot = subject.collection_spot()
+    collection = _open_collection(subject, spot)
+    if collection is None:
+        return  # one image at a place
+    images = _two_images(subject)
+    _fill(collection, [(image, (name,), ()) for image, name in zip(images, _NAMES, strict=True)])
+    called = {found.config: found.local_names for found in _images(subject, spot).values()}
+    if not any(called.values()):
+        return
+    other = subject.collection_spot()
+    second = _open_collection(subject, other)
+    require(second is not None, "open_collection to open a collection again", "not", _EVERY_TIME)
+    assert second is not None  # noqa: S101  (as the line above has made sure)
+    _fill(second, [(image, (), called.get(image.config.digest, ())) for image in images])
+    found = {each.config: each.local_names for each in _images(subject, other).values()}
+    advice = "store an image under the local names that place() was given, rather than the others"
+    require(found == called, f"images called {list(called.values())}", list(found.values()), advice)
+
+
 class _Found:
-    def __init__(self, config: Digest | None, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, config: Digest | None, names: tuple[str, ...], local_names: tuple[str, ...]
+    ) -> None:
         self.config = config
         self.names = names
+        self.local_names = local_names
+
+
+def _two_images(subject: Subject) -> Sequence[Image]:
+    return [build_image_for(subject.capabilities, [layer(0), layer(n)]) for n in (1, 2)]
+
+
+def _fill(
+    collection: ImageCollection,
+    images: Iterable[tuple[Image, Sequence[str], Sequence[str]]],
+) -> None:
+    """Copy images into a collection, each with its names and its local names; commit and close."""
+    with collection:
+        for image, names, local in images:
+            with calling("place"):
+                place = collection.place([DockerReference.parse(name) for name in names], local)
+            with calling(f"copying {(*names, *local)} into a collection"):
+                copy_image(KitPlace.of(image), place)
+        with calling("commit of the collection"):
+            collection.commit()
 
 
 def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found]:
@@ -77,7 +119,8 @@ def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found]:
                     parsed = parse_manifest(source.manifest(), f"manifest of {reference}")
                 config = parsed.config.digest if isinstance(parsed, ImageManifest) else None
                 names = tuple(str(name) for name in reference.names(options))
-                found[parsed.digest] = _Found(config, names)
+                local = tuple(reference.local_names(options))
+                found[parsed.digest] = _Found(config, names, local)
         opened.close()  # which may be done twice
         return found
 

@@ -1,6 +1,7 @@
 """All images of a layout, to read; and several on their way into one."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ from imgcopy_core_stubs.transports._lifetime import Lifetime
 from imgcopy_core_stubs.transports.oci.destination import OciDestination
 from imgcopy_core_stubs.transports.oci.layout import choose
 from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
-from imgcopy_core_stubs.transports.oci.reference_text import unparse
+from imgcopy_core_stubs.transports.oci.reference_text import is_image_name, unparse
 from imgcopy_core_stubs.transports.oci.source import OciSource
 from imgcopy_core_stubs.transports.oci.writable_layout import WritableLayout
 
@@ -38,19 +39,15 @@ class LayoutImages(StoredImages):
 
     def __init__(self, path: str, index: ImageIndex, only: Descriptor | None) -> None:
         self._path = path
-        names: dict[Digest, list[DockerReference]] = {}
-        for descriptor in index.manifests:
-            own = names.setdefault(descriptor.digest, [])
-            if name := _name(descriptor):
-                own.append(name)
+        names = _own_names(index)
         self._images: list[_LayoutImage] = []
         seen: set[Digest] = set()
         for position, descriptor in enumerate(index.manifests):
             is_wanted = only is None or descriptor.digest == only.digest
             if is_wanted and descriptor.digest not in seen:
                 seen.add(descriptor.digest)
-                unique = tuple(dict.fromkeys(names[descriptor.digest]))
-                self._images.append(_LayoutImage(path, position, descriptor, unique))
+                own = tuple(names.get(descriptor.digest, ()))
+                self._images.append(_LayoutImage(path, position, descriptor, own))
 
     def references(self) -> Sequence[ImageReference]:
         """Return the images, in the order of the index.
@@ -84,9 +81,12 @@ class LayoutCollection(ImageCollection):
         self._lifetime = Lifetime(f"oci:{unparse(path, None, None)}")
         self._layout = WritableLayout(path, fsync=options.fsync)
 
-    def place(self, names: Sequence[DockerReference]) -> ImageReference:
-        """Return the place of an image that has its full names in the layout's index."""
-        return _NewImage(self._path, tuple(map(str, names)), self._options, self._layout)
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
+        """Return the place of an image that has these names in the layout's index."""
+        kept = tuple(local_names) or tuple(map(str, names))
+        return _NewImage(self._path, kept, self._options, self._layout)
 
     def commit(self) -> None:
         """Add the images to the layout's index, and their blobs to the layout's."""
@@ -100,12 +100,16 @@ class LayoutCollection(ImageCollection):
             self._layout.close(committed=self._lifetime.committed)
 
 
-def image_names(
+def layout_image(
     index: ImageIndex, path: str, image: str | None, position: int | None
-) -> list[DockerReference]:
-    """Return the full names of an image of a layout; a bare tag is none."""
-    chosen = choose(index, path, image, position)
-    return list(LayoutImages(path, index, chosen).references()[0].names())
+) -> ImageReference:
+    """Return an image of a layout, which knows its names.
+
+    Raises:
+        SourceNotFound: There is no such image.
+        AmbiguousImage: There are several.
+    """
+    return LayoutImages(path, index, choose(index, path, image, position)).references()[0]
 
 
 @frozen
@@ -115,14 +119,18 @@ class _LayoutImage(ImageReference):
     path: str
     position: int
     descriptor: Descriptor = field(eq=False)
-    known_names: tuple[DockerReference, ...] = field(eq=False)
+    image_names: tuple[str, ...] = field(eq=False)
 
     def __str__(self) -> str:
         return unparse(self.path, None, self.position)
 
     def names(self, options: object | None = None) -> Sequence[DockerReference]:
         del options
-        return self.known_names
+        return list(dict.fromkeys(filter(None, map(_docker_reference, self.image_names))))
+
+    def local_names(self, options: object | None = None) -> Sequence[str]:
+        del options
+        return self.image_names
 
     def open_source(self, options: object | None = None) -> ImageSource:
         del options
@@ -155,16 +163,35 @@ class _NewImage(ImageReference):
         return OciDestination(self.path, self.image_names, self.options, self.layout)
 
 
-def _name(descriptor: Descriptor) -> DockerReference | None:
-    """Return the full name that a descriptor gives its image, with a tag.
+def _own_names(index: ImageIndex) -> Mapping[Digest, Sequence[str]]:
+    """Return what a layout calls each image. A name that another image has too is left out."""
+    images: defaultdict[str, set[Digest]] = defaultdict(set)
+    for descriptor in index.manifests:
+        if name := _name(descriptor):
+            images[name].add(descriptor.digest)
+    names: defaultdict[Digest, list[str]] = defaultdict(list)
+    for name, (digest, *others) in images.items():
+        if not others:
+            names[digest].append(name)
+    return names
+
+
+def _name(descriptor: Descriptor) -> str | None:
+    """Return what a descriptor calls its image: in full, where containerd has written that too."""
+    if full := _docker_reference(descriptor.annotations.get(FULL_NAME, "")):
+        return str(full)
+    name = descriptor.annotations.get(REF_NAME, "")
+    return name if is_image_name(name) else None
+
+
+def _docker_reference(name: str) -> DockerReference | None:
+    """Return a full name with its tag.
 
     A bare tag is none; nor is a name with a digest, which says what the image is, not its tag.
     """
-    for key in (FULL_NAME, REF_NAME):
-        text = descriptor.annotations.get(key, "")
-        if "/" in text or ":" in text:
-            with suppress(InvalidReference):
-                name = DockerReference.parse(text)
-                if name.digest is None:
-                    return name.tagged()
+    if "/" in name or ":" in name:
+        with suppress(InvalidReference):
+            reference = DockerReference.parse(name)
+            if reference.digest is None:
+                return reference.tagged()
     return None

@@ -56,11 +56,11 @@ class OciReference(Value, ImageReference):
 
     def names(self, options: object | None = None) -> Sequence[DockerReference]:
         """Return the full names that the layout's index has for the image; a bare tag is none."""
-        from imgcopy_core_stubs.transports.oci.images import image_names  # noqa: PLC0415 (see above)
-        from imgcopy_core_stubs.transports.oci.layout import read_layout  # noqa: PLC0415 (see above)
+        return self._listed().names(options)
 
-        del options
-        return image_names(read_layout(self.path), self.path, self.image, self.position)
+    def local_names(self, options: object | None = None) -> Sequence[str]:
+        """Return all names that the layout's index has for the image, and for no other."""
+        return self._listed().local_names(options)
 
     def open_images(self, options: object | None = None) -> StoredImages:
         """Give all images of the layout, or the one that this names."""
@@ -115,6 +115,12 @@ class OciReference(Value, ImageReference):
             raise InvalidReference(str(self), problem)
         checked = options_or_default(OciDestinationOptions, options)
         return OciDestination(self.path, [self.image] if self.image else [], checked)
+
+    def _listed(self) -> ImageReference:
+        from imgcopy_core_stubs.transports.oci.images import layout_image  # noqa: PLC0415 (see above)
+        from imgcopy_core_stubs.transports.oci.layout import read_layout  # noqa: PLC0415 (see above)
+
+        return layout_image(read_layout(self.path), self.path, self.image, self.position)
 
 
 class OciTransport(Transport):

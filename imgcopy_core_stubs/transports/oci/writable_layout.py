@@ -86,7 +86,8 @@ class WritableLayout:
     def commit(self) -> None:
         """Move what was staged into the layout, and put the images into its index.
 
-        Other images stay, whoever added them and when. One that has the same name gives way.
+        Other images stay, whoever added them and when. One that has the same name gives way. Of
+        several that were added under one name the last has it, and the others stay without.
 
         Raises:
             InvalidDestination: The layout has become invalid, or its index would exceed 4 MiB.
@@ -94,8 +95,10 @@ class WritableLayout:
         """
         with writing(self.path), locked(os.path.join(self.path, _LOCK)):
             document = self._read_index()
+            owners = {name: image.digest for image, names in self._images for name in names}
             for descriptor, names in self._images:
-                for name in names or (None,):
+                own = [name for name in names if owners[name] == descriptor.digest]
+                for name in own or (None,):
                     document = with_image(document, descriptor, name)
             index = encode_json(document)
             if len(index) > DOCUMENT_LIMIT:

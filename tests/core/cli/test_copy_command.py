@@ -76,6 +76,14 @@ class TestWhatIsSaid:
         assert result.code == 0
         assert result.stderr == f"{summary} (only full ones, such as app:1, are kept)\n"
 
+    def test_images_that_had_no_name(self, run: Runner, layout: Layout, out: Path) -> None:
+        layout.write_index(named(layout.image("again"), "again"), layout.image("nameless"))
+
+        result = run("copy", "--all-images", f"oci:{layout.path}", f"oci:{out}")
+
+        assert result.code == 0
+        assert result.stderr == f'copied 2 images to "oci:{out}", 1 without a name\n'
+
     def test_a_single_one_of_several(self, run: Runner, layout: Layout, out: Path) -> None:
         result = run("copy", "--all-images", f"oci:{layout.path}", f"oci:{out}")
         assert (result.code, result.stderr.partition(" to ")[0]) == (0, "copied 1 image")

@@ -34,7 +34,9 @@ class Wall(ImageCollection):
     def __init__(self, reference: ShelfReference) -> None:
         self.reference = reference
 
-    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
         return evolve(self.reference, name=f"{self.reference.name}//{names[0]}")
 
     def commit(self) -> None:
@@ -47,7 +49,9 @@ class Wall(ImageCollection):
 class Forgetful(Wall):
     """Takes every image for the first one."""
 
-    def place(self, names: Sequence[DockerReference]) -> ImageReference:
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
         return super().place([DockerReference.parse("example.org/kit/one:1")])
 
 
@@ -72,3 +76,35 @@ class TakesOne(ShelfReference):
         transport = self.transport
         below = [name for name in transport.shelves if name.startswith(f"{self.name}//")]
         return Listed([NamedShelf(name, transport) for name in below] or [self])
+
+
+class Numbered(Wall):
+    """Calls an image that has no names by a number."""
+
+    def place(
+        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
+    ) -> ImageReference:
+        number = DockerReference.parse(f"shelf:{len(self.reference.transport.shelves)}")
+        return super().place(names or [number])
+
+
+@frozen
+class LocallyNamedShelf(NamedShelf):
+    """One of several shelves, with a name of its own."""
+
+    def local_names(self, options: object | None = None) -> Sequence[str]:
+        return [str(name) for name in self.names(options)]
+
+
+@caught_by("copy: names that only the transport knows are kept", "images called")
+@frozen
+class ForgetsLocalNames(ShelfReference):
+    """Tells what images are called here, and does not call others so."""
+
+    def open_collection(self, options: object | None = None) -> ImageCollection:
+        return Numbered(self)
+
+    def open_images(self, options: object | None = None) -> StoredImages:
+        transport = self.transport
+        below = [name for name in transport.shelves if name.startswith(f"{self.name}//")]
+        return Listed([LocallyNamedShelf(name, transport) for name in below] or [self])

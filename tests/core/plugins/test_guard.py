@@ -551,7 +551,7 @@ class Collection(ImageCollection):
         self._place = place
         self._commit = commit
 
-    def place(self, names: Any) -> Any:
+    def place(self, names: Any, local_names: Any = ()) -> Any:
         return self._place
 
     def commit(self) -> None:
@@ -578,6 +578,8 @@ class TestPlacesOfSeveralImages:
         [
             ({"names": gives(None)}, "names", "names returned None, not a sequence"),
             ({"names": gives(["app"])}, "names", "an item that names returned an instance of"),
+            ({"local_names": gives([7])}, "local_names", "an item that local_names returned"),
+            ({"local_names": gives("v1")}, "local_names", "not a sequence"),
             ({"open_images": gives(None)}, "open_images", "open_images returned None"),
             ({"open_images": gives(7)}, "open_images", "lacks references, examine, close"),
             ({"open_collection": gives(7)}, "open_collection", "lacks place, commit, close"),
