@@ -6,7 +6,15 @@ set it on theirs. The mode belongs to all who have the file open, so it stays as
 
 import os
 from io import FileIO
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
+
+_PIECE: Final = 512 * 1024
+"""The most bytes that are written at once.
+
+For more of them Linux takes larger blocks of free memory. Those are rare where memory is in use by
+many; and in a virtual machine the host may have taken them back, and gives them slowly. Measured in
+one: 0.1 s for 463 MB in such pieces every time, and 0.08 to 0.3 s in twice as large ones.
+"""
 
 
 class _File(Protocol):
@@ -20,6 +28,8 @@ class _Writable(_File, Protocol):
 def write_all(file: _Writable, data: bytes, *, position: int | None = None) -> None:
     """Write all of `data`, however little a file takes at a time, and wait where it would block.
 
+    An unbuffered file is given it in pieces that the operating system takes quickly.
+
     Args:
         file: A binary file, unbuffered or buffered.
         data: What to write.
@@ -31,12 +41,14 @@ def write_all(file: _Writable, data: bytes, *, position: int | None = None) -> N
         OSError: From the file, which may have taken a part of `data`.
     """
     rest: bytes | memoryview = data
+    most = _PIECE if isinstance(file, FileIO) else len(data)
     while rest:
+        piece = rest if len(rest) <= most else memoryview(rest)[:most]
         try:
             if position is None:
-                written = file.write(rest)
+                written = file.write(piece)
             else:
-                written = os.pwrite(file.fileno(), rest, position + len(data) - len(rest))
+                written = os.pwrite(file.fileno(), piece, position + len(data) - len(rest))
         except BlockingIOError as error:  # of a buffered file, which may have taken some
             written = getattr(error, "characters_written", 0)
         if written:

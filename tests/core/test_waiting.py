@@ -73,6 +73,49 @@ def test_all_is_written_raw_and_buffered(ends: tuple[int, int], buffering: int) 
     assert spent < 0.1  # of 0.2 seconds at the least; the rest it has slept
 
 
+@pytest.mark.parametrize("position", [None, 0, 7])
+def test_a_file_takes_no_large_piece_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, position: int | None
+) -> None:
+    """Large ones take several times as long where memory is scarce, or the host's."""
+    sizes = []
+
+    class File(FileIO):
+        def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]  # no other
+            sizes.append(len(data))
+            return super().write(data)
+
+    pwrite = os.pwrite
+
+    def recording(descriptor: int, data: bytes | memoryview, where: int) -> int:
+        sizes.append(len(data))
+        return pwrite(descriptor, data, where)
+
+    monkeypatch.setattr(os, "pwrite", recording)
+    with File(tmp_path / "file", "wb") as file:
+        write_all(file, DATA + b"end", position=position)
+    assert (tmp_path / "file").read_bytes() == bytes(position or 0) + DATA + b"end"
+    assert sizes == [512 * 1024, 512 * 1024, 3]
+
+
+def test_a_file_object_takes_what_it_is_given() -> None:
+    """It may know bytes only."""
+    taken = b""
+
+    class Object:
+        def fileno(self) -> int:
+            raise AssertionError
+
+        def write(self, data: bytes | memoryview, /) -> int:
+            nonlocal taken
+            assert isinstance(data, bytes)
+            taken += data
+            return len(data)
+
+    write_all(Object(), DATA)
+    assert taken == DATA
+
+
 @pytest.mark.parametrize("compression", [Compression.GZIP, Compression.ZSTD])
 def test_so_is_what_is_compressed(ends: tuple[int, int], compression: Compression) -> None:
     reading, writing = ends
