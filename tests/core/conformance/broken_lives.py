@@ -203,3 +203,25 @@ class PublishesWhatWasLeft(ShelfDestination):
         if self.is_open and self.has_failed and len(self.blobs) > 2:
             self.shelves[self.name] = Shelf(RawManifest(b"{}"), self.blobs)
         super().close()
+
+
+@caught_by("destination: a closed destination leaves nothing open", "storing an image")
+class LeavesAFileOpen(ShelfDestination):
+    """Has a file for each image, and never closes it."""
+
+    def __init__(self, name: str, shelves: dict[str, Shelf]) -> None:
+        super().__init__(name, shelves)
+        os.open(os.devnull, os.O_RDONLY)
+
+
+@caught_by("destination: a closed destination leaves nothing open", "giving up an image")
+class LeavesAFileOpenWithoutCommit(ShelfDestination):
+    """Closes its file when the image is complete, and only then."""
+
+    def __init__(self, name: str, shelves: dict[str, Shelf]) -> None:
+        super().__init__(name, shelves)
+        self.file = os.open(os.devnull, os.O_RDONLY)
+
+    def commit(self) -> None:
+        super().commit()
+        os.close(self.file)

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import os
 from collections.abc import Sequence
 
 from imgcopy_core_stubs import (
@@ -251,3 +252,12 @@ class InventsSignatures(ShelfSource):
 
     def signatures(self, instance_digest: Digest | None = None) -> Sequence[bytes]:
         return [b"approved"]
+
+
+@caught_by("source: a closed source leaves nothing open", "reading an image")
+class LeavesAFileOpen(ShelfSource):
+    """Has a file for each image, and never closes it."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(shelf)
+        os.open(os.devnull, os.O_RDONLY)
