@@ -1,4 +1,3 @@
-import _thread
 import base64
 import gzip
 import hashlib
@@ -7,6 +6,7 @@ import itertools
 import json
 import lzma
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 
@@ -804,22 +804,26 @@ def test_an_interrupt_leaves_nothing() -> None:
 
 def test_a_thread_that_is_left_behind_has_no_more_to_say() -> None:
     freed = threading.Event()
+    main = threading.main_thread().ident
 
     class Stuck(MemoryDestination):
         def put_blob(self, stream: ByteStream, info: BlobInfo, *, is_config: bool) -> BlobInfo:
             stored = super().put_blob(stream, info, is_config=is_config)
             if info.digest == parsed(BASE[0]):
-                _thread.interrupt_main()
+                assert main is not None
+                signal.pthread_kill(main, signal.SIGINT)  # which wakes it wherever it waits
                 assert freed.wait(timeout=30)
             return stored
 
     source = source_of(BASE, TOP)
     source.parallel = True
     events: list[Event] = []
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             copy_image(source, _OtherDestination(Stuck, LAYOUT), observers=[events.append])
     finally:
         freed.set()
+        signal.signal(signal.SIGINT, handler)
     assert_no_threads_are_left()
     assert isinstance(events[-1], CopyFailed)
