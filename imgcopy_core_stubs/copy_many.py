@@ -1,7 +1,10 @@
 """Copying several images to one place, where they appear together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from itertools import starmap
 from typing import TypeVar
+
+from attrs import evolve, frozen
 
 from imgcopy_core_stubs._copy_walk import demands
 from imgcopy_core_stubs.copy import CopyResult, copy_image
@@ -9,6 +12,7 @@ from imgcopy_core_stubs.copy_options import CopyOptions, CopySource
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.dry_run import CopyPlan, plan_copy, refuse_what_cannot_be_tried
 from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import (
     ImageCollection,
     ImageReference,
@@ -60,7 +64,7 @@ def copy_images(
         )
 
     with _open_collection(destination, chosen, destination_options) as collection:
-        results = _for_each(sources, destination.scheme, collection, copy)
+        results = _as_named(_for_each(sources, destination.scheme, collection, copy), collection)
         collection.commit()
     return results
 
@@ -98,7 +102,7 @@ def plan_images(
         )
 
     with _open_collection(destination, chosen, destination_options) as collection:
-        return _for_each(sources, destination.scheme, collection, plan)
+        return tuple(plan for _, plan in _for_each(sources, destination.scheme, collection, plan))
 
 
 def _open_collection(
@@ -108,25 +112,69 @@ def _open_collection(
     return destination.open_collection(fitted)
 
 
+@frozen(eq=False, repr=False)
+class _Names:
+    """What an image of a collection is called."""
+
+    full: Sequence[DockerReference]
+    local: Sequence[str]
+
+    def texts(self) -> Sequence[str]:
+        """The names as they are at the place: the local ones, if there are any."""
+        return self.local or [str(name) for name in self.full]
+
+    def place_in(self, collection: ImageCollection) -> ImageReference:
+        return collection.place(self.full, self.local)
+
+    def only(self, kept: Container[str]) -> "_Names":
+        if self.local:
+            return _Names([], [name for name in self.local if name in kept])
+        return _Names([name for name in self.full if str(name) in kept], [])
+
+
 def _for_each(
     sources: Iterable[CopySource],
     scheme: str,
     collection: ImageCollection,
     do: Callable[[ImageReference, ImageReference, object], Result],
-) -> tuple[Result, ...]:
+) -> list[tuple[_Names, Result]]:
     """Do something with each image, the place that it goes to, and the options to read it.
 
     The places are of the transport `scheme`.
     """
-    results: list[Result] = []
+    results: list[tuple[_Names, Result]] = []
     for source in sources:
         with _opened(source) as images:
             for reference in images.references():
                 is_at_home = reference.scheme == scheme
-                local_names = reference.local_names(source.options) if is_at_home else ()
-                place = collection.place(reference.names(source.options), local_names)
-                results.append(do(reference, place, source.options))
-    return tuple(results)
+                names = _Names(
+                    reference.names(source.options),
+                    reference.local_names(source.options) if is_at_home else [],
+                )
+                results.append((names, do(reference, names.place_in(collection), source.options)))
+    return results
+
+
+def _as_named(
+    copied: Sequence[tuple[_Names, CopyResult]], collection: ImageCollection
+) -> tuple[CopyResult, ...]:
+    """Have each result say what its image is called in the end: the last one of a name has it."""
+    owners = {name: result.manifest.digest for names, result in copied for name in names.texts()}
+    kept: dict[Digest, _Names] = {}
+    for names, result in copied:
+        digest = result.manifest.digest
+        own = names.only({name for name in names.texts() if owners[name] == digest})
+        if own.texts():
+            kept.setdefault(digest, own)
+
+    def as_named(names: _Names, result: CopyResult) -> CopyResult:
+        digest = result.manifest.digest
+        if names.texts() and all(owners[name] == digest for name in names.texts()):
+            return result
+        place = kept.get(digest, _Names([], [])).place_in(collection)
+        return evolve(result, destination=f"{place.scheme}:{place}")
+
+    return tuple(starmap(as_named, copied))
 
 
 def _opened(source: CopySource) -> StoredImages:

@@ -264,6 +264,8 @@ class ImageCollection(Closing, Protocol):
     ) -> ImageReference:
         """Return the place of the next image; a destination is opened there, one at a time.
 
+        If an earlier image of the collection has one of the names, this one has it then.
+
         Args:
             names: The image's names, each with a tag; none: it has none.
             local_names: What it is called at a place of the same transport, which is to be kept

@@ -123,7 +123,7 @@ def test_a_layout_keeps_what_another_calls_an_image(tmp_path: Path) -> None:
         ([DockerReference.parse("docker.io/library/app:1")], ("app:1",)),
         ([], ("v1.0+build--2",)),
     ]
-    assert oci(f"{layout.path}:app:1").local_names() == ("app:1",)
+    assert oci(f"{layout.path}:app:1").local_names() == ["app:1"]
     target = tmp_path / "target"
     copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
     assert names(target) == ["app:1", "v1.0+build--2"]
@@ -142,12 +142,113 @@ def test_a_name_of_several_images_is_none(tmp_path: Path) -> None:
     assert names(target) == ["one", None]
 
 
-def test_what_is_no_name_of_an_image_is_not_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["two words", "", "a@sha256:" + "0" * 64, "a:1@sha256:" + "0" * 64, "a:" + "t" * 129]
+)
+def test_what_is_no_name_of_an_image_is_not_kept(tmp_path: Path, name: str) -> None:
+    """A digest would say what the image is not, for layers are compressed on the way."""
     layout = Layout(tmp_path / "source")
-    layout.write_index(named(layout.image("one"), "two words"), named(layout.image("two"), ""))
+    layout.write_index(named(layout.image("one"), name), named(layout.image("two"), "two"))
     target = tmp_path / "target"
     copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
-    assert names(target) == [None, None]
+    assert names(target) == [None, "two"]
+
+
+@pytest.mark.parametrize(
+    "name", ["my__app:1", "app:_dev", "two---x:1", "three:1..2", "[2001:db8::1]:5000/five:1"]
+)
+def test_a_docker_name_is_kept_that_is_not_the_specifications(tmp_path: Path, name: str) -> None:
+    """The OCI grammar of names takes fewer characters than docker's."""
+    layout = Layout(tmp_path / "source")
+    layout.write_index(named(layout.image("one"), name), named(layout.image("two"), "two"))
+    target, again = tmp_path / "target", tmp_path / "again"
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
+    copy_images([CopySource(oci(target), all_images=True)], oci(again))
+    assert names(again) == names(target) == [name, "two"]
+    with oci(target).open_images() as images:
+        assert images.references()[0].names() == [DockerReference.parse(name)]
+
+
+def test_an_image_that_is_named_keeps_that_name_only(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "source")
+    one, two = layout.image("one"), layout.image("two")
+    own = ("v1", "latest", "app:1", "app:2")
+    layout.write_index(*(named(one, name) for name in own), named(two, "two"))
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(f"{layout.path}:{name}")) for name in ("two", "v1")], oci(target))
+    assert names(target) == ["two", "v1"]
+    chosen = [oci(f"{layout.path}:{name}").names() for name in ("app:2", "v1", "two")]
+    both = [DockerReference.parse("app:1"), DockerReference.parse("app:2")]
+    assert chosen == [[both[1]], both, []]
+
+
+def test_the_names_are_those_that_are_listed(tmp_path: Path) -> None:
+    """With containerd's annotation, too: a tag of its own, and a reference that another has."""
+    layout = Layout(tmp_path / "source")
+    layout.write_index(
+        containerd(layout.image("one"), "docker.io/library/app:1", "stable"),
+        containerd(layout.image("two"), "docker.io/library/app:2", "2"),
+        containerd(layout.image("three"), "docker.io/library/app:3", "3"),
+        named(layout.image("four"), "docker.io/library/app:3"),
+    )
+    target = tmp_path / "target"
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target))
+    assert names(target) == [
+        "stable",
+        "docker.io/library/app:1",
+        "docker.io/library/app:2",
+        "3",
+        "docker.io/library/app:3",
+    ]
+
+
+def containerd(entry: dict[str, Any], full: str, tag: str) -> dict[str, Any]:
+    """An entry of an index as containerd and `docker save` write it."""
+    key = "org.opencontainers.image.ref.name"
+    return {**entry, "annotations": {CONTAINERD_NAME: full, key: tag}}
+
+
+def test_containerds_images_stay_when_another_takes_their_tag(tmp_path: Path) -> None:
+    """All of them have the tag, and each its full reference."""
+    target = Layout(tmp_path / "target")
+    there = [
+        containerd(target.image(name), f"docker.io/library/{name}:latest", "latest")
+        for name in ("redis", "nginx")
+    ]
+    target.write_index(*there)
+    layout = Layout(tmp_path / "source")
+    layout.write_index(named(layout.image("mine"), "latest"))
+
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target.path))
+
+    *old, new = entries(target.path)
+    assert [entry["digest"] for entry in old] == [entry["digest"] for entry in there]
+    assert [entry["annotations"] for entry in old] == [
+        {CONTAINERD_NAME: "docker.io/library/redis:latest"},
+        {CONTAINERD_NAME: "docker.io/library/nginx:latest"},
+    ]
+    assert new["annotations"] == {"org.opencontainers.image.ref.name": "latest"}
+    for name in ("latest", "docker.io/library/redis:latest", "docker.io/library/nginx:latest"):
+        with oci(f"{target.path}:{name}").open_source() as image:
+            image.manifest()
+
+
+@pytest.mark.parametrize(
+    ("tag", "stays"), [("latest", []), ("mine", [{"org.opencontainers.image.ref.name": "mine"}])]
+)
+def test_an_image_gives_way_that_containerd_called_so(
+    tmp_path: Path, tag: str, stays: list[dict[str, str]]
+) -> None:
+    full = "docker.io/library/redis:latest"
+    target = Layout(tmp_path / "target")
+    target.write_index(containerd(target.image("old"), full, tag))
+    layout = Layout(tmp_path / "source")
+    layout.write_index(named(layout.image("new"), full))
+
+    copy_images([CopySource(oci(layout.path), all_images=True)], oci(target.path))
+
+    new = {"org.opencontainers.image.ref.name": full}
+    assert [entry["annotations"] for entry in entries(target.path)] == [*stays, new]
 
 
 def test_a_name_of_a_layout_means_nothing_elsewhere(source: Path, tmp_path: Path) -> None:
@@ -164,7 +265,7 @@ def test_a_name_of_a_layout_means_nothing_elsewhere(source: Path, tmp_path: Path
 
 
 def test_the_last_of_one_name_has_it(tmp_path: Path) -> None:
-    """And the others are there without."""
+    """And the others are there without it, as their results say."""
     sources = []
     for content, *own in (("one", "app:1"), ("two", "app:1", "two"), ("three", "app:1")):
         layout = Layout(tmp_path / content)
@@ -176,6 +277,22 @@ def test_the_last_of_one_name_has_it(tmp_path: Path) -> None:
     assert names(target) == [None, "two", "app:1"]
     stored = [entry["digest"] for entry in entries(target)]
     assert stored == [str(result.manifest.digest) for result in results]
+    places = [result.destination for result in results]
+    assert places == [f"oci:{target}", f"oci:{target}:two", f"oci:{target}:app:1"]
+
+
+def test_an_image_that_has_a_name_left_is_not_there_without_one(tmp_path: Path) -> None:
+    sources = []
+    for number, (content, name) in enumerate((("a", "x"), ("a", "y"), ("b", "x"), ("a", None))):
+        layout = Layout(tmp_path / str(number))
+        image = layout.image(content)
+        layout.write_index(image if name is None else named(image, name))
+        sources.append(CopySource(oci(layout.path), all_images=True))
+    target = tmp_path / "target"
+    results = copy_images(sources, oci(target))
+    assert names(target) == ["y", "x"]
+    places = [result.destination for result in results]
+    assert places == [f"oci:{target}:{name}" for name in ("y", "y", "x", "y")]
 
 
 @pytest.mark.parametrize("tag", ["", ":1"])

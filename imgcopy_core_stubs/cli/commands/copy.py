@@ -278,7 +278,7 @@ def _summary(
     if nameless:
         summary += f", {nameless} without a name"
         if any(source.reference.scheme != job.destination.scheme for source in job.sources):
-            summary += " (only full ones, such as app:1, are kept)"
+            summary += " (a bare tag is none there, and the last image of a name has it)"
     return summary
 
 

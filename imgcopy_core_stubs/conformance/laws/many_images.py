@@ -73,10 +73,19 @@ def local_names(subject: Subject) -> None:
     second = _open_collection(subject, other)
     require(second is not None, "open_collection to open a collection again", "not", _EVERY_TIME)
     assert second is not None  # noqa: S101  (as the line above has made sure)
-    _fill(second, [(image, (), called.get(image.config.digest, ())) for image in images])
+    # Each gets the other one's: so what it is called in full does not tell.
+    others = [called.get(image.config.digest, ()) for image in reversed(images)]
+    _fill(
+        second,
+        [
+            (image, (name,), local)
+            for image, name, local in zip(images, _NAMES, others, strict=True)
+        ],
+    )
     found = {each.config: each.local_names for each in _images(subject, other).values()}
+    expected = {image.config.digest: local for image, local in zip(images, others, strict=True)}
     advice = "store an image under the local names that place() was given, rather than the others"
-    require(found == called, f"images called {list(called.values())}", list(found.values()), advice)
+    require(found == expected, f"images called {others}", list(found.values()), advice)
 
 
 class _Found:

@@ -1,15 +1,12 @@
 """All images of a layout, to read; and several on their way into one."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import ClassVar
 
 from attrs import field, frozen
 
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import InvalidReference, SourceNotFound
-from imgcopy_core_stubs.image_layout import FULL_NAME, REF_NAME
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import (
@@ -22,8 +19,9 @@ from imgcopy_core_stubs.transport import (
 from imgcopy_core_stubs.transports._lifetime import Lifetime
 from imgcopy_core_stubs.transports.oci.destination import OciDestination
 from imgcopy_core_stubs.transports.oci.layout import choose
+from imgcopy_core_stubs.transports.oci.names import docker_reference, own_names
 from imgcopy_core_stubs.transports.oci.options import OciDestinationOptions
-from imgcopy_core_stubs.transports.oci.reference_text import is_image_name, unparse
+from imgcopy_core_stubs.transports.oci.reference_text import unparse
 from imgcopy_core_stubs.transports.oci.source import OciSource
 from imgcopy_core_stubs.transports.oci.writable_layout import WritableLayout
 
@@ -39,14 +37,14 @@ class LayoutImages(StoredImages):
 
     def __init__(self, path: str, index: ImageIndex, only: Descriptor | None) -> None:
         self._path = path
-        names = _own_names(index)
+        names = own_names(index)
         self._images: list[_LayoutImage] = []
         seen: set[Digest] = set()
         for position, descriptor in enumerate(index.manifests):
             is_wanted = only is None or descriptor.digest == only.digest
             if is_wanted and descriptor.digest not in seen:
                 seen.add(descriptor.digest)
-                own = tuple(names.get(descriptor.digest, ()))
+                own = names[descriptor.digest]
                 self._images.append(_LayoutImage(path, position, descriptor, own))
 
     def references(self) -> Sequence[ImageReference]:
@@ -119,14 +117,14 @@ class _LayoutImage(ImageReference):
     path: str
     position: int
     descriptor: Descriptor = field(eq=False)
-    image_names: tuple[str, ...] = field(eq=False)
+    image_names: Sequence[str] = field(eq=False)
 
     def __str__(self) -> str:
         return unparse(self.path, None, self.position)
 
     def names(self, options: object | None = None) -> Sequence[DockerReference]:
         del options
-        return list(dict.fromkeys(filter(None, map(_docker_reference, self.image_names))))
+        return list(dict.fromkeys(filter(None, map(docker_reference, self.image_names))))
 
     def local_names(self, options: object | None = None) -> Sequence[str]:
         del options
@@ -161,37 +159,3 @@ class _NewImage(ImageReference):
     def open_destination(self, options: object | None = None) -> ImageDestination:
         del options  # the collection has them
         return OciDestination(self.path, self.image_names, self.options, self.layout)
-
-
-def _own_names(index: ImageIndex) -> Mapping[Digest, Sequence[str]]:
-    """Return what a layout calls each image. A name that another image has too is left out."""
-    images: defaultdict[str, set[Digest]] = defaultdict(set)
-    for descriptor in index.manifests:
-        if name := _name(descriptor):
-            images[name].add(descriptor.digest)
-    names: defaultdict[Digest, list[str]] = defaultdict(list)
-    for name, (digest, *others) in images.items():
-        if not others:
-            names[digest].append(name)
-    return names
-
-
-def _name(descriptor: Descriptor) -> str | None:
-    """Return what a descriptor calls its image: in full, where containerd has written that too."""
-    if full := _docker_reference(descriptor.annotations.get(FULL_NAME, "")):
-        return str(full)
-    name = descriptor.annotations.get(REF_NAME, "")
-    return name if is_image_name(name) else None
-
-
-def _docker_reference(name: str) -> DockerReference | None:
-    """Return a full name with its tag.
-
-    A bare tag is none; nor is a name with a digest, which says what the image is, not its tag.
-    """
-    if "/" in name or ":" in name:
-        with suppress(InvalidReference):
-            reference = DockerReference.parse(name)
-            if reference.digest is None:
-                return reference.tagged()
-    return None

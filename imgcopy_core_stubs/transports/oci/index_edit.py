@@ -1,9 +1,15 @@
-"""Putting an image into a layout's index, with everything else in it left as it is."""
+"""Putting images into a layout's index, with everything else in it left as it is."""
+
+from collections.abc import Container, Sequence
+from typing import TypeAlias
 
 from imgcopy_core_stubs import media_types
-from imgcopy_core_stubs.image_layout import REF_NAME
+from imgcopy_core_stubs.image_layout import FULL_NAME, REF_NAME
 from imgcopy_core_stubs.json_values import JsonObject, JsonValue
 from imgcopy_core_stubs.manifest import Descriptor
+
+_Key: TypeAlias = tuple[str | None, str | None]
+"""What an entry is known by: its name or, where it has none, its digest."""
 
 
 def new_index() -> JsonObject:
@@ -11,39 +17,85 @@ def new_index() -> JsonObject:
     return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
 
 
-def with_image(index: JsonObject, descriptor: Descriptor, name: str | None) -> JsonObject:
-    """Return an index with one more image, or with one image replaced.
+def with_images(
+    index: JsonObject, images: Sequence[tuple[Descriptor, Sequence[str]]]
+) -> JsonObject:
+    """Return an index with more images, which have their names and no other image has them.
+
+    An image that was known by one of the names gives way, at the same position. Where containerd
+    wrote a full reference too, it goes by that, and only loses a tag that is another image's now.
 
     Args:
         index: A valid index, decoded.
-        descriptor: The image's manifest or index: its media type, digest and size count.
-        name: The image's name. The image that had it gives way, at the same position. None: it has
-            none, and is not added if it is there without one.
+        images: Manifests or indexes, of which media type, digest and size count, and their names.
+            Of several with one name the last has it. One that is left without a name is not added
+            if it is there without one.
     """
-    new: JsonObject = {
-        "mediaType": descriptor.media_type,
-        "digest": str(descriptor.digest),
-        "size": descriptor.size,
-    }
-    if name is not None:
-        new["annotations"] = {REF_NAME: name}
+    heirs = _entries(images)
+    keys = frozenset(heirs)
     entries: list[JsonValue] = []
     old = index.get("manifests")
     for entry in old if isinstance(old, list) else []:
-        if not _gives_way(entry, descriptor, name):
-            entries.append(entry)
-        elif new not in entries:
-            entries.append(new)
-    if new not in entries:
-        entries.append(new)
-    return {**index, "manifests": entries}
+        known_by, rest = _what_stays(entry, keys) if isinstance(entry, dict) else (None, entry)
+        if rest is not None:
+            entries.append(rest)
+        elif known_by in heirs:
+            entries.append(heirs.pop(known_by))
+    return {**index, "manifests": [*entries, *heirs.values()]}
 
 
-def _gives_way(entry: JsonValue, descriptor: Descriptor, name: str | None) -> bool:
-    if not isinstance(entry, dict):
-        return False
+def _entries(images: Sequence[tuple[Descriptor, Sequence[str]]]) -> dict[_Key, JsonObject]:
+    owners = {name: descriptor.digest for descriptor, names in images for name in names}
+    named = set(owners.values())
+    entries: dict[_Key, JsonObject] = {}
+    for descriptor, names in images:
+        entry: JsonObject = {
+            "mediaType": descriptor.media_type,
+            "digest": str(descriptor.digest),
+            "size": descriptor.size,
+        }
+        for name in names:
+            if owners[name] == descriptor.digest:
+                entries[name, None] = {**entry, "annotations": {REF_NAME: name}}
+        if descriptor.digest not in named:
+            entries[None, str(descriptor.digest)] = entry
+    return entries
+
+
+def _what_stays(
+    entry: JsonObject, keys: Container[_Key]
+) -> "tuple[_Key | None, JsonObject | None]":
+    """Return what stays of an entry where others are known by these keys.
+
+    None: it gives way to the one that is known by the key beside it.
+    """
+    ref, full = _annotation(entry, REF_NAME), _annotation(entry, FULL_NAME)
+    if not ref and not full:
+        digest = entry.get("digest")
+        key = (None, digest if isinstance(digest, str) else None)
+        return (key, None) if key in keys else (None, entry)
+    loses_ref, loses_full = (ref, None) in keys, (full, None) in keys
+    if loses_ref and (loses_full or not full):
+        return (ref, None), None
+    if full and loses_full and (not ref or full.endswith(f":{ref}")):
+        return (full, None), None
+    if loses_ref:
+        return None, _without(entry, REF_NAME)
+    if loses_full:
+        return None, _without(entry, FULL_NAME)
+    return None, entry
+
+
+def _annotations(entry: JsonObject) -> JsonObject:
     annotations = entry.get("annotations")
-    old_name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
-    if name is None:
-        return old_name is None and entry.get("digest") == str(descriptor.digest)
-    return old_name == name
+    return annotations if isinstance(annotations, dict) else {}
+
+
+def _annotation(entry: JsonObject, key: str) -> str | None:
+    value = _annotations(entry).get(key)
+    return value if isinstance(value, str) else None
+
+
+def _without(entry: JsonObject, key: str) -> JsonObject:
+    annotations = {name: value for name, value in _annotations(entry).items() if name != key}
+    return {**entry, "annotations": annotations}

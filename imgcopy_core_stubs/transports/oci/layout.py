@@ -3,7 +3,6 @@
 Source: OCI image-spec `image-layout.md`.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from imgcopy_core_stubs import image_layout, media_types
@@ -12,10 +11,11 @@ from imgcopy_core_stubs.errors import (
     InvalidDocument,
     SourceNotFound,
 )
-from imgcopy_core_stubs.image_layout import FULL_NAME, INDEX, MARKER, REF_NAME
+from imgcopy_core_stubs.image_layout import INDEX, MARKER
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, RawManifest, parse_manifest
 from imgcopy_core_stubs.quoting import listing, quote
 from imgcopy_core_stubs.transports._files import read_document, require_directory
+from imgcopy_core_stubs.transports.oci.names import positions_by_name
 from imgcopy_core_stubs.transports.oci.reference_text import is_image_name
 
 
@@ -67,7 +67,7 @@ def read_index(directory: str) -> ImageIndex:
 def listed_names(index: ImageIndex) -> Sequence[str]:
     """Name each image of the index so that `choose` finds it: by its name, or else as `@N`."""
     names = [f"@{position}" for position in range(len(index.manifests))]
-    for name, positions in _by_name(index).items():
+    for name, positions in positions_by_name(index).items():
         if len(positions) == 1 and names[positions[0]].startswith("@") and is_image_name(name):
             names[positions[0]] = name
     return names
@@ -100,7 +100,7 @@ def choose(index: ImageIndex, path: str, image: str | None, position: int | None
             return manifests[0]
         hint = "write PATH:NAME, or PATH:@N for the N-th"
         raise AmbiguousImage(path, tuple(listed_names(index)), hint)
-    positions = _by_name(index).get(image)
+    positions = positions_by_name(index).get(image)
     if not positions:
         problem = f"the layout has no image {quote(image)}; it has {listing(listed_names(index))}"
         raise SourceNotFound(path, problem)
@@ -108,19 +108,3 @@ def choose(index: ImageIndex, path: str, image: str | None, position: int | None
         hint = f"they have the same name {quote(image)}; write PATH:@N"
         raise AmbiguousImage(path, tuple(f"@{n}" for n in positions), hint)
     return manifests[positions[0]]
-
-
-def _by_name(index: ImageIndex) -> dict[str, list[int]]:
-    """Map each name to the positions of the images that have it.
-
-    containerd annotates the full reference too (`docker save` does it likewise); it counts where no
-    image has that text as its `ref.name`, and comes last.
-    """
-    names: dict[str, list[int]] = {}
-    for annotation in (REF_NAME, FULL_NAME):
-        found: defaultdict[str, list[int]] = defaultdict(list)
-        for position, descriptor in enumerate(index.manifests):
-            if name := descriptor.annotations.get(annotation):
-                found[name].append(position)
-        names |= {name: positions for name, positions in found.items() if name not in names}
-    return names

@@ -53,9 +53,14 @@ def unparse(path: str, image: str | None, position: int | None) -> str:
 def is_image_name(text: str) -> bool:
     """Whether `text` is a name as `org.opencontainers.image.ref.name` shall have.
 
-    Source: OCI image-spec `annotations.md`, the grammar of `ref`.
+    Source: OCI image-spec `annotations.md`, the grammar of `ref`; and, for a tag, its length.
     """
-    return re.fullmatch(_IMAGE, text) is not None
+    return re.fullmatch(_IMAGE, text) is not None and len(_tag(text)) <= _TAG_LIMIT
+
+
+def _tag(image: str) -> str:
+    tag = image.rpartition(":")[2]
+    return "" if "/" in tag else tag
 
 
 def _parse_position(text: str, rest: str) -> int:
@@ -70,8 +75,9 @@ def _check_image(text: str, image: str) -> None:
     escape = r"a colon that belongs to the path is written \:"
     if not image:
         raise InvalidReference(text, f"its image name, after the colon, is empty ({escape})")
-    if not is_image_name(image):
-        raise InvalidReference(text, f"the image name {quote(image)} is malformed ({escape})")
-    tag = image.rpartition(":")[2]
-    if "/" not in tag and len(tag) > _TAG_LIMIT:
-        raise InvalidReference(text, f"its tag has {len(tag)} characters, {_TAG_LIMIT} are allowed")
+    if is_image_name(image):
+        return
+    if re.fullmatch(_IMAGE, image):
+        length = len(_tag(image))
+        raise InvalidReference(text, f"its tag has {length} characters, {_TAG_LIMIT} are allowed")
+    raise InvalidReference(text, f"the image name {quote(image)} is malformed ({escape})")

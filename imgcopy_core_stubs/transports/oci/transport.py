@@ -55,12 +55,22 @@ class OciReference(Value, ImageReference):
         return listed_names(read_layout(self.path))
 
     def names(self, options: object | None = None) -> Sequence[DockerReference]:
-        """Return the full names that the layout's index has for the image; a bare tag is none."""
-        return self._listed().names(options)
+        """Return the full name that this gives, or all that the layout's index has for the image.
+
+        A bare tag is none.
+        """
+        from imgcopy_core_stubs.transports.oci.names import docker_reference  # noqa: PLC0415 (see above)
+
+        full = None if self.image is None else docker_reference(self.image)
+        return self._listed().names(options) if full is None else [full]
 
     def local_names(self, options: object | None = None) -> Sequence[str]:
-        """Return all names that the layout's index has for the image, and for no other."""
-        return self._listed().local_names(options)
+        """Return the name that this gives, or all that the layout's index has for the image."""
+        from imgcopy_core_stubs.transports.oci.names import can_be_kept  # noqa: PLC0415 (see above)
+
+        if self.image is None:
+            return self._listed().local_names(options)
+        return [self.image] if can_be_kept(self.image) else []
 
     def open_images(self, options: object | None = None) -> StoredImages:
         """Give all images of the layout, or the one that this names."""

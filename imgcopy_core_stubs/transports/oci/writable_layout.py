@@ -19,7 +19,7 @@ from imgcopy_core_stubs.streams import CHUNK, VerifyingStream
 from imgcopy_core_stubs.transports._files import RegularFile, is_inside
 from imgcopy_core_stubs.transports._new_file import examining, sync_directory, writing
 from imgcopy_core_stubs.transports._staging import Staging
-from imgcopy_core_stubs.transports.oci.index_edit import new_index, with_image
+from imgcopy_core_stubs.transports.oci.index_edit import new_index, with_images
 from imgcopy_core_stubs.transports.oci.layout import check_marker, read_index
 
 _OURS: Final = ".imgcopy-"
@@ -87,20 +87,14 @@ class WritableLayout:
         """Move what was staged into the layout, and put the images into its index.
 
         Other images stay, whoever added them and when. One that has the same name gives way. Of
-        several that were added under one name the last has it, and the others stay without.
+        several that were added under one name the last has it, and the others stay without it.
 
         Raises:
             InvalidDestination: The layout has become invalid, or its index would exceed 4 MiB.
             DestinationWriteFailed: The operating system reported an error; nothing was added.
         """
         with writing(self.path), locked(os.path.join(self.path, _LOCK)):
-            document = self._read_index()
-            owners = {name: image.digest for image, names in self._images for name in names}
-            for descriptor, names in self._images:
-                own = [name for name in names if owners[name] == descriptor.digest]
-                for name in own or (None,):
-                    document = with_image(document, descriptor, name)
-            index = encode_json(document)
+            index = encode_json(with_images(self._read_index(), self._images))
             if len(index) > DOCUMENT_LIMIT:
                 problem = f"its {INDEX} would exceed {DOCUMENT_LIMIT} bytes"
                 raise InvalidDestination(self.path, problem)

@@ -74,7 +74,8 @@ class TestWhatIsSaid:
 
         summary = f'copied 2 images to "docker-archive:{out}", 1 without a name'
         assert result.code == 0
-        assert result.stderr == f"{summary} (only full ones, such as app:1, are kept)\n"
+        hint = "a bare tag is none there, and the last image of a name has it"
+        assert result.stderr == f"{summary} ({hint})\n"
 
     def test_images_that_had_no_name(self, run: Runner, layout: Layout, out: Path) -> None:
         layout.write_index(named(layout.image("again"), "again"), layout.image("nameless"))
@@ -83,6 +84,20 @@ class TestWhatIsSaid:
 
         assert result.code == 0
         assert result.stderr == f'copied 2 images to "oci:{out}", 1 without a name\n'
+
+    @pytest.mark.parametrize("scheme", ["oci", "docker-archive"])
+    def test_images_that_lost_their_name_to_a_later_one(
+        self, run: Runner, layout: Layout, tmp_path: Path, out: Path, scheme: str
+    ) -> None:
+        layout.write_index(named(layout.image("one"), "app:1"))
+        later = Layout(tmp_path / "later")
+        later.write_index(named(later.image("two"), "app:1"))
+
+        result = run("copy", f"oci:{layout.path}", f"oci:{later.path}", f"{scheme}:{out}")
+
+        assert result.code == 0
+        line = f'copied 2 images to "{scheme}:{out}", 1 without a name'
+        assert result.stderr.startswith(line)
 
     def test_a_single_one_of_several(self, run: Runner, layout: Layout, out: Path) -> None:
         result = run("copy", "--all-images", f"oci:{layout.path}", f"oci:{out}")

@@ -78,16 +78,6 @@ class TakesOne(ShelfReference):
         return Listed([NamedShelf(name, transport) for name in below] or [self])
 
 
-class Numbered(Wall):
-    """Calls an image that has no names by a number."""
-
-    def place(
-        self, names: Sequence[DockerReference], local_names: Sequence[str] = ()
-    ) -> ImageReference:
-        number = DockerReference.parse(f"shelf:{len(self.reference.transport.shelves)}")
-        return super().place(names or [number])
-
-
 @frozen
 class LocallyNamedShelf(NamedShelf):
     """One of several shelves, with a name of its own."""
@@ -102,7 +92,7 @@ class ForgetsLocalNames(ShelfReference):
     """Tells what images are called here, and does not call others so."""
 
     def open_collection(self, options: object | None = None) -> ImageCollection:
-        return Numbered(self)
+        return Wall(self)
 
     def open_images(self, options: object | None = None) -> StoredImages:
         transport = self.transport
