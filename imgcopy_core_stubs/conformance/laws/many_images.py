@@ -1,6 +1,6 @@
 """Places of several images: all of them are given, and several are taken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Final
 
@@ -38,12 +38,10 @@ def several_images(subject: Subject) -> None:
     Where a place holds one image, or the reference names one, it raises a `UsageError`. Give the
     `Place` a `new_collection` if there are places for several.
     """
-    spot = subject.collection_spot()
-    collection = _open_collection(subject, spot)
-    if collection is None:
-        return  # one image at a place
     images = _two_images(subject)
-    _fill(collection, [(image, (name,), ()) for image, name in zip(images, _NAMES, strict=True)])
+    spot = _stored_together(subject, images)
+    if spot is None:
+        return  # one image at a place
     found = _images(subject, spot)
     advice = "store an image that place() was called for under the names that it was given"
     names = sorted(name for each in found.values() for name in each.names)
@@ -60,28 +58,18 @@ def local_names(subject: Subject) -> None:
 
     A transport without such names leaves `local_names` out.
     """
-    spot = subject.collection_spot()
-    collection = _open_collection(subject, spot)
-    if collection is None:
-        return  # one image at a place
     images = _two_images(subject)
-    _fill(collection, [(image, (name,), ()) for image, name in zip(images, _NAMES, strict=True)])
+    spot = _stored_together(subject, images)
+    if spot is None:
+        return  # one image at a place
     called = {found.config: found.local_names for found in _images(subject, spot).values()}
     if not any(called.values()):
         return
-    other = subject.collection_spot()
-    second = _open_collection(subject, other)
-    require(second is not None, "open_collection to open a collection again", "not", _EVERY_TIME)
-    assert second is not None  # noqa: S101  (as the line above has made sure)
     # Each gets the other one's: so what it is called in full does not tell.
     others = [called.get(image.config.digest, ()) for image in reversed(images)]
-    _fill(
-        second,
-        [
-            (image, (name,), local)
-            for image, name, local in zip(images, _NAMES, others, strict=True)
-        ],
-    )
+    other = _stored_together(subject, images, others)
+    require(other is not None, "open_collection to open a collection again", "not", _EVERY_TIME)
+    assert other is not None  # noqa: S101  (as the line above has made sure)
     found = {each.config: each.local_names for each in _images(subject, other).values()}
     expected = {image.config.digest: local for image, local in zip(images, others, strict=True)}
     advice = "store an image under the local names that place() was given, rather than the others"
@@ -101,19 +89,23 @@ def _two_images(subject: Subject) -> Sequence[Image]:
     return [build_image_for(subject.capabilities, [layer(0), layer(n)]) for n in (1, 2)]
 
 
-def _fill(
-    collection: ImageCollection,
-    images: Iterable[tuple[Image, Sequence[str], Sequence[str]]],
-) -> None:
-    """Copy images into a collection, each with its names and its local names; commit and close."""
+def _stored_together(
+    subject: Subject, images: Sequence[Image], local_names: Sequence[Sequence[str]] = ((), ())
+) -> Spot | None:
+    """Store two images at one place, each with its names; None: a place holds one image."""
+    spot = subject.collection_spot()
+    collection = _open_collection(subject, spot)
+    if collection is None:
+        return None
     with collection:
-        for image, names, local in images:
+        for image, name, local in zip(images, _NAMES, local_names, strict=True):
             with calling("place"):
-                place = collection.place([DockerReference.parse(name) for name in names], local)
-            with calling(f"copying {(*names, *local)} into a collection"):
+                place = collection.place([DockerReference.parse(name)], local)
+            with calling(f"copying {name} into a collection"):
                 copy_image(KitPlace.of(image), place)
         with calling("commit of the collection"):
             collection.commit()
+    return spot
 
 
 def _images(subject: Subject, spot: Spot) -> dict[Digest, _Found]:

@@ -28,6 +28,12 @@ class NamedShelf(ShelfReference):
         return [DockerReference.parse(self.name.partition("//")[2])]
 
 
+def shelves_of(wall: ShelfReference, kind: type[NamedShelf]) -> StoredImages:
+    """List the shelves of a wall, or the one that there is without one."""
+    shelves = [name for name in wall.transport.shelves if name.startswith(f"{wall.name}//")]
+    return Listed([kind(name, wall.transport) for name in shelves] or [wall])
+
+
 class Wall(ImageCollection):
     """Shelves side by side, named by the place and the image's name."""
 
@@ -73,9 +79,7 @@ class TakesOne(ShelfReference):
         return Forgetful(self)
 
     def open_images(self, options: object | None = None) -> StoredImages:
-        transport = self.transport
-        below = [name for name in transport.shelves if name.startswith(f"{self.name}//")]
-        return Listed([NamedShelf(name, transport) for name in below] or [self])
+        return shelves_of(self, NamedShelf)
 
 
 @frozen
@@ -95,6 +99,4 @@ class ForgetsLocalNames(ShelfReference):
         return Wall(self)
 
     def open_images(self, options: object | None = None) -> StoredImages:
-        transport = self.transport
-        below = [name for name in transport.shelves if name.startswith(f"{self.name}//")]
-        return Listed([LocallyNamedShelf(name, transport) for name in below] or [self])
+        return shelves_of(self, LocallyNamedShelf)
