@@ -13,7 +13,7 @@ _PIECE: Final = 512 * 1024
 
 For more of them Linux takes larger blocks of free memory. Those are rare where memory is in use by
 many; and in a virtual machine the host may have taken them back, and gives them slowly. Measured in
-one: 0.1 s for 463 MB in such pieces every time, and 0.08 to 0.3 s in twice as large ones.
+one, in turn: 0.08 to 0.18 s for 463 MB in such pieces, and 0.08 to 0.47 s in twice as large ones.
 """
 
 
