@@ -10,9 +10,10 @@ Run it on Linux, from the top of the repository, with the project installed and 
 
 The first run makes the images of this machine's own files, which takes two minutes, and keeps them
 in `--cache`. Each round copies the image from `oci:` to `docker-archive:` with imgcopy and with
-skopeo, and does the least work that such a copy takes in one thread (see `floor.py`); the output
-goes to `--out` and is deleted at once. Processes are measured whole, start-up included, from
-outside (see `launch.py`), and each in memory that the machine has at hand (`settled_memory.py`).
+skopeo, and does the least work that such a copy takes in one thread (see `floor.py`), once alone
+and once on every core at the same time. The output goes to `--out` and is deleted at once.
+Processes are measured whole, start-up included, from outside (see `launch.py`), and each in memory
+that the machine has at hand (`settled_memory.py`).
 
 The exit status is 0 whatever the speed; it is 1 if a copy fails or its archive is wrong.
 """

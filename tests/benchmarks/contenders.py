@@ -2,7 +2,9 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import fmean
 from typing import Protocol
 
 from attrs import evolve, frozen
@@ -78,3 +80,35 @@ class Floor:
         if result["written"] != layout.unpacked:
             raise RunFailedError(f"the floor wrote {result['written']} of {layout.unpacked} bytes")
         return evolve(run, steps=result["seconds"])
+
+
+@frozen
+class FloorOnEveryCore:
+    """The floor's work once on each core, all at once: what the cores can do while all are busy.
+
+    A virtual machine's cores share the host's with its neighbours, or are two halves of one: with
+    all of them busy, each is slower than one alone.
+    """
+
+    variant: str
+    processes: int
+    name: str = "all at once"
+    makes_archive: bool = False
+
+    def copy(self, layout: Layout, target: Path) -> Run:
+        """See `Contender`; the run has the mean of each step, of all processes."""
+        targets = [target.with_suffix(f".{number}") for number in range(self.processes)]
+        one = Floor(self.variant)
+        try:
+            with ThreadPoolExecutor(self.processes) as pool:
+                runs = list(pool.map(lambda target: one.copy(layout, target), targets))
+        finally:
+            for each in targets:
+                each.unlink(missing_ok=True)
+        return Run(
+            wall=max(run.wall for run in runs),
+            cpu=sum(run.cpu for run in runs),
+            peak=max(run.peak for run in runs),
+            others=0.0,  # is not known: each process counts the others of this run among them
+            steps={step: fmean(run.steps[step] for run in runs) for step in runs[0].steps},
+        )

@@ -7,7 +7,7 @@ from .machine import cores
 from .measure import Run
 from .memory import Peaks
 from .rounds import Rounds
-from .targets import Verdict, floor_seconds, verdicts
+from .targets import Verdict, floor_seconds, given, verdicts
 
 _HEAD = (
     f"{'':12}"
@@ -36,6 +36,7 @@ def rounds_text(rounds: Rounds) -> str:
             for step in rounds.floor[0].steps
         ),
         f"  others kept {_others(rounds):.1f} of {cores()} cores busy meanwhile",
+        f"  with all cores busy, each gave {given(rounds):.2f} of what it gives alone",
         *(verdict_text(verdict) for verdict in verdicts(rounds)),
     ]
     return "\n".join(lines)

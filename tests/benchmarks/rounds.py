@@ -5,8 +5,9 @@ from pathlib import Path
 
 from attrs import frozen
 
-from .contenders import Contender, Floor, Imgcopy, Skopeo
+from .contenders import Contender, Floor, FloorOnEveryCore, Imgcopy, Skopeo
 from .layout import Layout
+from .machine import cores
 from .measure import Run
 from .verify import verify
 
@@ -22,6 +23,8 @@ class Rounds:
     """Empty where skopeo is not installed."""
     floor: list[Run]
     """Each with its steps."""
+    on_every_core: list[Run]
+    """The same, done once on each core, all at once."""
 
 
 def run_rounds(
@@ -45,11 +48,12 @@ def run_rounds(
     Raises:
         RunFailedError: A copy failed, or its archive is wrong.
     """
-    result = Rounds(variant, layout, [], [], [])
+    result = Rounds(variant, layout, [], [], [], [])
     turns: list[tuple[Contender, list[Run]]] = [
         (Imgcopy(), result.ours),
         *([(Skopeo(skopeo), result.skopeo)] if skopeo is not None else []),
         (Floor(variant), result.floor),
+        (FloorOnEveryCore(variant, cores()), result.on_every_core),
     ]
     tell(f"{variant}: warm-up")
     for contender, _ in turns:

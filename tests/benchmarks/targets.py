@@ -44,5 +44,16 @@ def floor_seconds(rounds: Rounds) -> list[float]:
     return [sum(run.steps.values()) / cores() for run in rounds.floor]
 
 
+def given(rounds: Rounds) -> float:
+    """How much of its cores the machine gave: 1, if each is as fast with all of them busy as alone.
+
+    The floor takes it for 1. Where it is less, the machine has its part in what lacks of the floor.
+    """
+    return median(
+        sum(alone.steps.values()) / sum(crowded.steps.values())
+        for alone, crowded in zip(rounds.floor, rounds.on_every_core, strict=True)
+    )
+
+
 def _at_least(what: str, measured: float, target: float) -> Verdict:
     return Verdict(what, measured, target, measured >= target)
