@@ -20,6 +20,7 @@ from tests.peers.images import (
     make_docker_image,
     make_small_image,
 )
+from tests.peers.readers import Readers
 from tests.peers.servers import (
     containerd_daemon,
     docker_daemon,
@@ -94,6 +95,12 @@ def registry() -> Iterator[str]:
     """Host and port of a registry that lives as long as the session."""
     with registry_server() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def readers(docker: Tool, ctr: Tool, podman: Tool, skopeo: Tool, workshop: Path) -> Readers:
+    """The programs that read archives."""
+    return Readers(docker, ctr, podman, skopeo, workshop)
 
 
 @pytest.fixture(scope="session")
