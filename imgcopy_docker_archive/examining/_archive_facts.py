@@ -25,6 +25,18 @@ class NamedFile:
 
 
 @frozen(kw_only=True)
+class ConfigFacts:
+    """What programs that decode a config find in it."""
+
+    os: str = ""
+    """The operating system that the image is for."""
+    not_docker: str = ""
+    """Which value is not of its type in Docker's image format; "": all are."""
+    not_oci: str = ""
+    """The same, of OCI's image format."""
+
+
+@frozen(kw_only=True)
 class Item:
     """An image as `manifest.json` lists it."""
 
@@ -33,6 +45,7 @@ class Item:
     tags: tuple[str, ...] = ()
     diff_ids: tuple[str, ...] | None = ()
     """What the config says; None: it cannot be read."""
+    decoded: ConfigFacts = ConfigFacts()
 
 
 @frozen(kw_only=True)
@@ -43,6 +56,8 @@ class Entry:
     """Whether one of its descriptors has an annotation with a name or a tag."""
     ref_names: tuple[str, ...] = ()
     """What skopeo can choose it by: its annotations `org.opencontainers.image.ref.name`."""
+    decoded: ConfigFacts = ConfigFacts()
+    """Of an index nothing: it has several configs."""
 
 
 @frozen(kw_only=True)

@@ -25,6 +25,7 @@ from imgcopy_docker_archive.reading._oci_images import (
     read_index,
     read_manifest,
 )
+from imgcopy_docker_archive.reading._tar_walk import TarMember
 
 
 @frozen
@@ -48,6 +49,8 @@ class ArchiveContents:
         items: What `manifest.json` lists.
         descriptors: What `index.json` lists; None: it is missing, or cannot be read.
         blobs: What `index.json` leads to: manifests, which were verified, and all that they name.
+        configs: The configs of the images' manifests that `index.json` leads to, by the manifests'
+            digests.
         images: The images, as the archive's layout lists them; if that list cannot be read, as
             `manifest.json` does.
 
@@ -65,7 +68,8 @@ class ArchiveContents:
         self.items: Sequence[ManifestItem] = []
         self.descriptors: Sequence[Descriptor] | None = None
         self.blobs: set[Digest] = set()
-        self._configs: dict[Digest, frozenset[int]] = {}
+        self.configs: dict[Digest, TarMember] = {}
+        self._places: dict[Digest, frozenset[int]] = {}
         is_oci = layout is Layout.OCI
         if MANIFEST in members:
             with noting(self._note):
@@ -140,19 +144,20 @@ class ArchiveContents:
         say what is wrong with it.
         """
         digest = descriptor.digest
-        if digest not in self._configs:
-            self._configs[digest] = frozenset()  # for an index that contains itself
+        if digest not in self._places:
+            self._places[digest] = frozenset()  # for an index that contains itself
             with contextlib.suppress(SourceError):
                 parsed = parse_manifest(read_manifest(self._members, descriptor), str(digest))
                 self.blobs.add(digest)
                 if not isinstance(parsed, ImageIndex):
                     self.blobs.update(blob.digest for blob in (parsed.config, *parsed.layers))
                     config = blob_member(self._members, parsed.config.digest)
-                    self._configs[digest] = frozenset((config.offset,))
+                    self.configs[digest] = config
+                    self._places[digest] = frozenset((config.offset,))
                 elif depth < INDEX_DEPTH:
                     below = (self._configs_below(each, depth + 1) for each in parsed.manifests)
-                    self._configs[digest] = frozenset().union(*below)
-        return self._configs[digest]
+                    self._places[digest] = frozenset().union(*below)
+        return self._places[digest]
 
 
 @contextlib.contextmanager

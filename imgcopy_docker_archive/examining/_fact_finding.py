@@ -14,11 +14,13 @@ from imgcopy_core_stubs import (
 from imgcopy_core_stubs.image_layout import FULL_NAME, MARKER, REF_NAME
 from imgcopy_docker_archive.examining._archive_facts import (
     ArchiveFacts,
+    ConfigFacts,
     Entry,
     ImageFacts,
     Item,
     NamedFile,
 )
+from imgcopy_docker_archive.examining._config_types import not_docker, not_oci
 from imgcopy_docker_archive.examining._contents import ArchiveContents, ListedImage
 from imgcopy_docker_archive.format import BLOCK, MANIFEST, ManifestItem
 from imgcopy_docker_archive.reading._members import ArchiveMembers, leads_out
@@ -35,7 +37,7 @@ def archive_facts(
         contents: Its images.
         compression: How the whole file is compressed.
     """
-    gathering = _Gathering(members)
+    gathering = _Gathering(members, contents)
     manifest = members.named(MANIFEST)
     return ArchiveFacts(
         images=tuple(gathering.image(image) for image in contents.images),
@@ -50,11 +52,13 @@ def archive_facts(
 class _Gathering:
     """The facts about images; these share files, each of which is looked at once."""
 
-    def __init__(self, members: ArchiveMembers) -> None:
+    def __init__(self, members: ArchiveMembers, contents: ArchiveContents) -> None:
         self._members = members
+        self._contents = contents
         self._files: dict[str, NamedFile] = {}
         self._entries: dict[int, Entry] = {}
         self._nameless: dict[int, tuple[str, ...]] = {}
+        self._configs: dict[int, ConfigFacts] = {}  # by their offsets
 
     def image(self, image: ListedImage) -> ImageFacts:
         return ImageFacts(
@@ -72,6 +76,7 @@ class _Gathering:
                 ref_names=tuple(
                     dict.fromkeys(each[REF_NAME] for each in annotations if REF_NAME in each)
                 ),
+                decoded=self._decoded(self._contents.configs.get(descriptors[0].digest)),
             )
         return self._entries[key]
 
@@ -81,6 +86,7 @@ class _Gathering:
             layers=tuple(self._file(name) for name in item.layers),
             tags=item.repo_tags,
             diff_ids=self._diff_ids(item),
+            decoded=self._decoded_named(item.config),
         )
 
     def _diff_ids(self, item: ManifestItem) -> tuple[str, ...] | None:
@@ -97,6 +103,19 @@ class _Gathering:
         if count not in self._nameless:
             self._nameless[count] = ("",) * count
         return self._nameless[count]
+
+    def _decoded_named(self, name: str) -> ConfigFacts:
+        with contextlib.suppress(SourceError):
+            return self._decoded(self._members.file(name, limit=DOCUMENT_LIMIT))
+        return ConfigFacts()
+
+    def _decoded(self, config: TarMember | None) -> ConfigFacts:
+        if config is None or config.size > DOCUMENT_LIMIT:
+            return ConfigFacts()
+        if config.offset not in self._configs:
+            raw = self._members.archive.read_at(config.offset, config.size)
+            self._configs[config.offset] = _config_facts(raw)
+        return self._configs[config.offset]
 
     def _file(self, name: str) -> NamedFile:
         if name not in self._files:
@@ -125,6 +144,18 @@ class _Gathering:
             kinds.append(member.kind)
             name = _target(member)
         return tuple(kinds)
+
+
+def _config_facts(raw: bytes) -> ConfigFacts:
+    with contextlib.suppress(SourceError):
+        config = decode_json(raw, "config")
+        os = config.get("os")
+        return ConfigFacts(
+            os=os if isinstance(os, str) else "",
+            not_docker=not_docker(config),
+            not_oci=not_oci(config),
+        )
+    return ConfigFacts()
 
 
 def _links(members: ArchiveMembers) -> dict[str, str]:

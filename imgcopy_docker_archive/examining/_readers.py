@@ -8,23 +8,24 @@ taken for granted: whoever validates the images finds that out.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from imgcopy_core_stubs import (
-    DOCUMENT_LIMIT,
-    Compression,
-    Outcome,
-    Verdict,
-    quote,
-)
+from imgcopy_core_stubs import Compression, Outcome, Verdict, quote
 from imgcopy_core_stubs.image_layout import INDEX, MARKER
 from imgcopy_docker_archive.examining._archive_facts import (
     ArchiveFacts,
-    Entry,
     ImageFacts,
     Item,
     parsed_tag,
 )
+from imgcopy_docker_archive.examining._reasons import (
+    bad_tag,
+    containers_image_refusals,
+    early_hard_link,
+    not_chosen,
+    note_on_gzip,
+    undecodable,
+    unreadable,
+)
 from imgcopy_docker_archive.format import MANIFEST, MANIFEST_LIMIT
-from imgcopy_docker_archive.reading._tar_walk import MemberKind
 
 CONTAINERD_MANIFEST_LIMIT: Final = 20 * 1024 * 1024
 """Most bytes of `manifest.json`, as containerd has it."""
@@ -43,12 +44,15 @@ def docker_graphdriver(archive: ArchiveFacts, image: ImageFacts) -> Opinion | No
 
     def refusals(item: Item) -> Iterator[str]:
         if archive.early_hard_link:
-            yield _early_hard_link(archive)
-        yield from _unreadable(item)
+            yield early_hard_link(archive)
+        yield from unreadable(item)
+        yield from undecodable(item.decoded.not_docker)
+        if item.decoded.os not in ("", "linux"):
+            yield f"it is for {quote(item.decoded.os)}, not for linux"
         for tag in item.tags:
             reference = parsed_tag(tag)
             if reference is None or reference.tag is None:
-                yield f"{_bad_tag(tag)} (after the image was stored)"
+                yield f"{bad_tag(tag)} (after the image was stored)"
 
     compressions = [archive.compression, *_compressions(image.item)]
     return _by_manifest_json(
@@ -71,7 +75,7 @@ def docker_containerd(archive: ArchiveFacts, image: ImageFacts) -> Opinion | Non
         return Outcome.REFUSES, f"there is {MARKER}, and no valid {INDEX}"
     if image.entry is None:
         return Outcome.REFUSES, f"there is {MARKER}, and {INDEX} does not list it"
-    return Outcome.LOADS, ""
+    return _first(undecodable(image.entry.decoded.not_oci)) or (Outcome.LOADS, "")
 
 
 def ctr_import(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
@@ -93,12 +97,16 @@ def ctr_import(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
 def podman_load(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
     """`podman load` tries `oci-archive:` without a choice, and then `docker-archive:`."""
     if archive.descriptors == 1 and image.entry is not None and not _blocks_unpacking(archive):
-        return Outcome.LOADS, ""
+        decoded = image.entry.decoded
+        # What is right for OCI only it stores, but it cannot list its images from then on.
+        refused = _first(undecodable(decoded.not_oci, decoded.not_docker))
+        return refused or (Outcome.LOADS, "")
 
     def refusals(item: Item) -> Iterator[str]:
         if archive.incomplete_tag is not None:  # it reads the tags of all images first
-            yield _bad_tag(archive.incomplete_tag)
-        yield from _containers_image_refusals(archive, item)
+            yield bad_tag(archive.incomplete_tag)
+        yield from containers_image_refusals(archive, item)
+        yield from undecodable(item.decoded.not_oci)
 
     count = archive.descriptors or 0
     loses = f"{INDEX} lists {count}, so it goes by {MANIFEST}" if count > 1 else ""
@@ -107,7 +115,7 @@ def podman_load(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
         image,
         refusals,
         loses=loses or f"it goes by {MANIFEST}",
-        note=_note_on_gzip(archive, "podman 4.4"),
+        note=note_on_gzip(archive, "podman 4.4"),
     )
 
 
@@ -116,9 +124,9 @@ def skopeo_docker_archive(archive: ArchiveFacts, image: ImageFacts) -> Opinion |
     return _by_manifest_json(
         archive,
         image,
-        lambda item: _containers_image_refusals(archive, item),
+        lambda item: containers_image_refusals(archive, item),
         loses="it makes a new manifest",
-        note=_note_on_gzip(archive, "skopeo 1.11"),
+        note=note_on_gzip(archive, "skopeo 1.11"),
     )
 
 
@@ -131,12 +139,12 @@ def skopeo_oci_archive(archive: ArchiveFacts, image: ImageFacts) -> Opinion | No
         if archive.outward_symlink:
             yield f"the link {quote(archive.outward_symlink)} leads out of the archive"
         if archive.early_hard_link:
-            yield _early_hard_link(archive)
+            yield early_hard_link(archive)
         entry = image.entry
         if entry is None:
             yield f"{INDEX} does not list it"
         elif archive.descriptors != 1:
-            yield from _not_chosen(archive, image, entry)
+            yield from not_chosen(archive, image, entry)
 
     return _first(refusals()) or (Outcome.LOADS, "")
 
@@ -149,7 +157,8 @@ def crane(archive: ArchiveFacts, image: ImageFacts) -> Opinion | None:
             yield f"the archive is compressed ({archive.compression.value})"
         if len(archive.items) > 1:
             yield f"{MANIFEST} lists several images"
-        yield from _unreadable(item)
+        yield from unreadable(item)
+        yield from undecodable(item.decoded.not_oci)
         compressions = _compressions(item)
         unknown = compressions & {Compression.BZIP2, Compression.XZ}
         if unknown:
@@ -238,11 +247,12 @@ def _containerd_by_manifest_json(archive: ArchiveFacts, image: ImageFacts) -> Op
         if archive.hard_linked_name is not None:
             yield f"{quote(archive.hard_linked_name)} is a hard link, which it does not follow"
         if archive.malformed_tag is not None:
-            yield _bad_tag(archive.malformed_tag)
-        yield from _unreadable(item)
+            yield bad_tag(archive.malformed_tag)
+        yield from unreadable(item)
         for layer in item.layers:
             if layer.compression in (Compression.BZIP2, Compression.XZ):
                 yield f"it cannot unpack a layer of {layer.compression.value}"
+        yield from undecodable(item.decoded.not_oci)
 
     return _by_manifest_json(
         archive,
@@ -255,59 +265,8 @@ def _containerd_by_manifest_json(archive: ArchiveFacts, image: ImageFacts) -> Op
     )
 
 
-def _containers_image_refusals(archive: ArchiveFacts, item: Item) -> Iterator[str]:
-    """Yield why `docker-archive:` of containers/image, which podman and skopeo use, refuses."""
-    if (archive.manifest_size or 0) > MANIFEST_LIMIT:
-        yield f"{MANIFEST} has more than {MANIFEST_LIMIT} bytes"
-    yield from _unreadable(item)
-    if (item.config.size or 0) > DOCUMENT_LIMIT:
-        yield f"the config has more than {DOCUMENT_LIMIT} bytes"
-    if item.config.links not in ((), (MemberKind.SYMLINK,)):
-        yield f"the config {quote(item.config.name)} is a hard link, or a link to a link"
-    read: set[str] = set()
-    for diff_id, layer in zip(item.diff_ids or (), item.layers, strict=False):
-        if layer.links and diff_id not in read:  # of a repeated layer only the first one is read
-            yield f"the layer {quote(layer.name)} is a link"
-        read.add(diff_id)
-
-
-def _note_on_gzip(archive: ArchiveFacts, version: str) -> str:
-    """Older versions lose the beginning of what they unpack (podman#15944)."""
-    is_gzip = archive.compression is Compression.GZIP
-    return f"a whole archive in gzip needs {version} or later" if is_gzip else ""
-
-
-def _unreadable(item: Item) -> Iterator[str]:
-    """Yield why nobody could read an item."""
-    for file in (item.config, *item.layers):
-        if file.size is None:
-            yield f"there is no file {quote(file.name)}"
-    if item.diff_ids is None:
-        yield f"the config {quote(item.config.name)} is invalid"
-    elif len(item.diff_ids) != len(item.layers):
-        counts = f"{len(item.layers)}, and not {len(item.diff_ids)} as its config says"
-        yield f"the number of its layers is {counts}"
-
-
-def _not_chosen(archive: ArchiveFacts, image: ImageFacts, entry: Entry) -> Iterator[str]:
-    """Yield why an image cannot be chosen among several: the first that has a tag is taken."""
-    if not entry.ref_names:
-        yield f"{INDEX} lists several, and no tag to choose it by"
-    elif all(archive.first_with_ref_name[name] is not image for name in entry.ref_names):
-        yield f"{quote(entry.ref_names[0])} chooses another image"
-
-
 def _blocks_unpacking(archive: ArchiveFacts) -> bool:
     return bool(archive.outward_symlink or archive.early_hard_link)
-
-
-def _early_hard_link(archive: ArchiveFacts) -> str:
-    link = quote(archive.early_hard_link)
-    return f"the hard link {link} does not follow a file that it links to"
-
-
-def _bad_tag(tag: str) -> str:
-    return f"it does not take {quote(tag)} as a tag"
 
 
 def _compressions(item: Item | None) -> set[Compression]:

@@ -460,6 +460,32 @@ class TestFacts:
         early_hard_link = [REFUSES, LOADS, LOADS, LOADS, LOADS, REFUSES, LOADS]
         assert found == early_hard_link
 
+    def test_a_config_that_programs_do_not_decode(self, tmp_path: Path) -> None:
+        """Only docker knows the field, so that programs which go by `index.json` take it."""
+        odd = make_image(b"layer", os="linux", config={"Tty": 1})
+        by_docker = examined(tmp_path, docker_layout(odd))
+        by_oci = examined(tmp_path, hybrid(odd))
+
+        assert by_docker.problems == by_oci.problems == ()
+        found = outcomes(by_docker, "app:1")
+        assert found == [REFUSES, LOADS, LOADS, REFUSES, REFUSES, REFUSES, LOADS]
+        found = outcomes(by_oci, HYBRID_NAME)
+        assert found == [REFUSES, LOADS, LOADS, REFUSES, REFUSES, LOADS, LOSES]
+        assert by_oci.verdicts[0].reason == 'in its config, "config.Tty" must be true or false'
+
+    def test_a_config_that_is_for_another_system(self, tmp_path: Path) -> None:
+        windows = make_image(b"layer", os="windows")
+
+        assert outcomes(examined(tmp_path, docker_layout(windows)), "app:1")[:2] == [REFUSES, LOADS]
+
+    def test_the_configs_below_an_index_are_not_looked_at(self, tmp_path: Path) -> None:
+        stored = oci_image(make_image(b"layer", os="linux", created="yesterday"))
+        index = index_of(stored.manifest.descriptor())
+        listed = index_json(index.descriptor(full=HYBRID_NAME, ref="1"))
+        examination = examined(tmp_path, layout(stored.members, index.member, listed))
+
+        assert outcomes(examination, HYBRID_NAME)[1:4] == [LOADS, LOADS, LOADS]
+
     def test_very_many_items_and_descriptors_of_one_image(
         self, tmp_path: Path, image: Image
     ) -> None:

@@ -6,6 +6,7 @@ from attrs import evolve
 from imgcopy_core_stubs import Compression, Outcome
 from imgcopy_docker_archive.examining._archive_facts import (
     ArchiveFacts,
+    ConfigFacts,
     Entry,
     ImageFacts,
     Item,
@@ -41,6 +42,12 @@ HYBRID = ArchiveFacts(
 )
 
 
+def hybrid_with_config(config: ConfigFacts) -> ArchiveFacts:
+    """What `index.json` lists has this config, and not what `manifest.json` does."""
+    entry = evolve(ENTRY, decoded=config)
+    return evolve(HYBRID, images=(ImageFacts(name="app:1", item=ITEM, entry=entry),))
+
+
 def outcomes(archive: ArchiveFacts, image: str = "app:1") -> dict[str, Outcome]:
     return {each.reader: each.outcome for each in verdicts(archive) if each.image == image}
 
@@ -60,6 +67,10 @@ def with_item(item: Item) -> ArchiveFacts:
 
 def with_layers(*layers: NamedFile, diff_ids: tuple[str, ...] = ("a", "b")) -> ArchiveFacts:
     return with_item(evolve(ITEM, layers=layers, diff_ids=diff_ids))
+
+
+def with_config(config: ConfigFacts) -> ArchiveFacts:
+    return with_item(evolve(ITEM, decoded=config))
 
 
 def compressed(*compressions: Compression) -> ArchiveFacts:
@@ -161,6 +172,12 @@ def test_an_oci_archive_without_manifest_json() -> None:
         (compressed(Compression.NONE, GZIP), {CRANE}),
         (compressed(GZIP, Compression.NONE), {CRANE}),
         (compressed(GZIP, ZSTD), set()),
+        # what the config says
+        (with_config(ConfigFacts(os="linux")), set()),
+        (with_config(ConfigFacts(os="windows")), {DOCKER}),
+        (with_config(ConfigFacts(os="Linux")), {DOCKER}),
+        (with_config(ConfigFacts(not_docker="x")), {DOCKER, PODMAN, DOCKER_ARCHIVE}),
+        (with_config(ConfigFacts(not_oci="x")), {CONTAINERD, CTR, PODMAN, CRANE}),
         # anyone
         (evolve(DOCKER_LAYOUT, outward_symlink="x"), set()),
         (with_layers(evolve(BASE, size=None), TOP), set(READERS) - {OCI_ARCHIVE}),
@@ -201,6 +218,13 @@ def test_what_is_refused_in_the_docker_layout(archive: ArchiveFacts, refuse: set
                 images=(ImageFacts(name="app:1", item=ITEM, entry=Entry(is_named=False)),),
             ),
             {CTR: REFUSES},
+        ),
+        # The config of the one list and of the other, where they are not the same.
+        (hybrid_with_config(ConfigFacts(os="windows")), {}),
+        (hybrid_with_config(ConfigFacts(not_docker="x")), {PODMAN: REFUSES}),
+        (
+            hybrid_with_config(ConfigFacts(not_oci="x")),
+            {CONTAINERD: REFUSES, CTR: REFUSES, PODMAN: REFUSES},
         ),
     ],
 )
