@@ -1,6 +1,7 @@
 """Validation: everything of an image or a place read and verified, and every problem reported."""
 
 import contextlib
+import tarfile
 from collections.abc import Iterable, Iterator
 
 from attrs import frozen
@@ -61,7 +62,8 @@ def validate_image(
     """Read and verify an image, or an index and all its images.
 
     Digests and sizes of manifests, configs and layers are verified, layers are decompressed and
-    held against the config's diff IDs, and there must be as many of these as there are layers.
+    held against the config's diff IDs, and there must be as many of these as there are layers. A
+    layer's content must begin as a tar does.
 
     Args:
         source: The image; only its own operations are used, as a copy would.
@@ -214,7 +216,7 @@ class _Validator:
                 self._findings.checked.add(check)
                 name = f"layer {index + 1} ({blob.digest}) of {what}"
                 with self._findings.collecting(name):
-                    self._check_layer(blob, diff_id, name, is_tar=manifest.is_image)
+                    self._check_layer(blob, diff_id, name, of_image=manifest.is_image)
 
     def _check_config(self, manifest: ImageManifest, what: str) -> tuple[Digest, ...]:
         """Verify the config, and return the diff IDs of an image's layers."""
@@ -235,19 +237,23 @@ class _Validator:
         return diff_ids
 
     def _check_layer(
-        self, blob: BlobInfo, diff_id: Digest | None, what: str, *, is_tar: bool
+        self, blob: BlobInfo, diff_id: Digest | None, what: str, *, of_image: bool
     ) -> None:
+        is_encrypted = media_types.is_encrypted(blob.media_type)
+        beginning = None
         stored = VerifyingStream(self._source.blob(blob), what, digest=blob.digest, size=blob.size)
         with stored:
-            if is_tar and not media_types.is_encrypted(blob.media_type):
-                self._check_content(stored, diff_id, what)
+            if of_image and not is_encrypted:
+                beginning = self._check_content(stored, diff_id, what)
             _read_to_end(stored)
         self._findings.verified[stored.digest] = stored.bytes_read
-        if media_types.is_encrypted(blob.media_type):
+        if is_encrypted:
             raise UnsupportedImage(what, "it is encrypted, so its content cannot be verified")
+        if beginning is not None and media_types.is_layer(blob.media_type):
+            _check_beginning(beginning, what)
 
-    def _check_content(self, stored: VerifyingStream, diff_id: Digest | None, what: str) -> None:
-        """Decompress a layer and hold it against its diff ID."""
+    def _check_content(self, stored: VerifyingStream, diff_id: Digest | None, what: str) -> bytes:
+        """Decompress a layer and hold it against its diff ID; return its first 512 bytes."""
         compression, stream = sniff_stream(stored)
         if compression is Compression.NONE:
             stream = ReadAhead(stream)
@@ -256,7 +262,29 @@ class _Validator:
         name = f"the content of {what}"
         content = VerifyingStream(stream, name, digest=diff_id, limit=self._layer_limit)
         with content:
+            beginning = _read_block(content)
             _read_to_end(content)
+        return beginning
+
+
+def _check_beginning(block: bytes, what: str) -> None:
+    """Refuse a layer that programs do not take for a tar: one that was compressed twice, say.
+
+    Zeros, which end a tar, and no bytes at all they take for an empty one.
+    """
+    if not any(block) and len(block) in (0, tarfile.BLOCKSIZE):
+        return
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        raise UnsupportedImage(what, "its content is no tar archive") from None
+
+
+def _read_block(stream: ByteStream) -> bytes:
+    block = b""
+    while len(block) < tarfile.BLOCKSIZE and (more := stream.read(tarfile.BLOCKSIZE - len(block))):
+        block += more
+    return block
 
 
 def _read_to_end(stream: ByteStream) -> None:

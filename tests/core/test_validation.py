@@ -37,6 +37,7 @@ from imgcopy_core_stubs.transport import (
     StoredImages,
 )
 from imgcopy_core_stubs.validation import Validation, validate_image, validate_place
+from tests.layers import layer_of
 
 from .memory_transport import MemoryImage, MemorySource
 
@@ -47,8 +48,8 @@ OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
-BASE = b"base" * 1000
-TOP = b"top" * 700_000
+BASE = layer_of(b"base" * 1000)
+TOP = layer_of(b"top" * 700_000)
 
 
 def sha256(data: bytes) -> Digest:
@@ -144,7 +145,7 @@ class TestSoundImages:
         assert (result.images, result.blobs) == (1, 3)
         assert result.size == sum(map(len, place.blobs.values()))
 
-    @pytest.mark.parametrize("layers", [[], [zipped(b"")], [(b"", b"")], [(b"x", b"x")]])
+    @pytest.mark.parametrize("layers", [[], [zipped(b"")], [(b"", b"")], [zipped(layer_of(b""))]])
     def test_few_or_short_layers(
         self, place: MemoryImage, layers: list[tuple[bytes, bytes]]
     ) -> None:
@@ -190,7 +191,7 @@ class TestSoundImages:
 
 class TestProblems:
     def test_all_of_them_are_found_in_one_run(self, place: MemoryImage) -> None:
-        layers = [zipped(b"%d" % number * 100) for number in range(5)]
+        layers = [zipped(layer_of(b"%d" % number)) for number in range(5)]
         manifest = image(place, layers, edit_config=lambda config: config["rootfs"].clear())
         stored = [sha256(layer) for layer, _ in layers]
         place.blobs[stored[0]] = layers[0][0][:-1]
@@ -252,6 +253,50 @@ class TestProblems:
 
         assert isinstance(problem, DigestMismatch)
         assert problem.expected == str(sha256(stored))
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"hello",
+            b"\x01garbage" * 200,
+            BASE[:148] + b"0000000\0" + BASE[156:],  # another checksum
+            BASE[:511],
+            b"\0",
+        ],
+    )
+    @pytest.mark.parametrize("compress", [bytes, bz2.compress])
+    def test_a_layer_that_is_no_tar(
+        self, place: MemoryImage, content: bytes, compress: Callable[[bytes], bytes]
+    ) -> None:
+        """docker, containerd and podman refuse these, and take those below."""
+        stored = compress(content)
+        result = validate(place, image(place, [zipped(BASE), (stored, content)]))
+
+        (problem,) = result.problems
+        assert isinstance(problem, UnsupportedImage)
+        assert problem.what == f'layer 2 ({sha256(stored)}) of "memory:x"'
+        assert problem.problem == "its content is no tar archive"
+
+    def test_a_layer_that_is_compressed_twice(self, place: MemoryImage) -> None:
+        once = compressed(BASE)
+
+        (problem,) = validate(place, image(place, [(compressed(once), once)])).problems
+
+        assert isinstance(problem, UnsupportedImage)
+
+    @pytest.mark.parametrize("content", [b"", bytes(512), bytes(1024), BASE + b"x" * 1000])
+    def test_a_layer_that_is_taken_for_a_tar(self, place: MemoryImage, content: bytes) -> None:
+        assert validate(place, image(place, [zipped(content)])).problems == ()
+
+    def test_other_blobs_than_layers_need_be_no_tars(self, place: MemoryImage) -> None:
+        """BuildKit's attestations have image configs, whose diff IDs are of JSON documents."""
+
+        def turn_into_attestation(document: Json) -> None:
+            document["layers"][0]["mediaType"] = "application/vnd.in-toto+json"
+
+        raw = image(place, [(b'{"a": 1}', b'{"a": 1}')], edit=turn_into_attestation)
+
+        assert validate(place, raw).problems == ()
 
     def test_a_layer_over_the_limit(self, place: MemoryImage) -> None:
         manifest = image(place, [zipped(TOP)])
@@ -441,12 +486,13 @@ class TestPlaces:
     LOADS = Verdict("reader", "@0", Outcome.LOADS)
     LOSES = Verdict("reader", "@1", Outcome.LOSES_DIGEST, "why")
     REFUSES = Verdict("other", "@0", Outcome.REFUSES, "why")
+    TOPS = (layer_of(b"a"), layer_of(b"b"))
 
     @pytest.fixture
     def shelf(self) -> Shelf:
         """Two images that share a layer."""
         images = [MemoryImage("first"), MemoryImage("second")]
-        for image_place, top in zip(images, (b"a" * 99, b"b" * 99), strict=True):
+        for image_place, top in zip(images, self.TOPS, strict=True):
             image_place.manifest = image(image_place, [zipped(BASE), zipped(top)])
         return Shelf(images, Examination(verdicts=(self.LOADS, self.LOSES, self.REFUSES)))
 
@@ -463,7 +509,7 @@ class TestPlaces:
 
     def test_the_problems_of_images_and_of_the_place(self, shelf: Shelf) -> None:
         first, second = shelf.images
-        first.blobs[sha256(compressed(b"a" * 99))] = compressed(b"a" * 98)
+        first.blobs[sha256(compressed(self.TOPS[0]))] = compressed(self.TOPS[1])
         second.manifest = None
         stray = InvalidArchive("wall", "stray", 512, "damaged")
         shelf.examination = Examination((stray, stray), shelf.examination.verdicts)

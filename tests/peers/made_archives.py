@@ -64,15 +64,18 @@ def writing(path: Path) -> Iterator[Writer]:
 
 @frozen
 class Image:
-    """An image of two layers that is in no other archive."""
+    """An image of two layers; called by a name of its own, it is in no other archive."""
 
     name: str
-    layers: tuple[bytes, bytes]
+    layers: tuple[bytes, ...]
     config: bytes
 
     @classmethod
     def called(cls, name: str) -> "Image":
-        layers = (_layer(name, "base"), _layer(name, "top"))
+        return cls.of(name, _layer(name, "base"), _layer(name, "top"))
+
+    @classmethod
+    def of(cls, name: str, *layers: bytes) -> "Image":
         diff_ids = [f"sha256:{hexdigest(layer)}" for layer in layers]
         config = {
             "architecture": "amd64",

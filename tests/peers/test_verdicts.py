@@ -6,6 +6,7 @@ import json
 import lzma
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -165,6 +166,40 @@ def test_an_archive_that_is_compressed_as_a_whole(
     if compress is gzip.compress and "version 4.3." in readers.podman("--version").decode():
         assert done.pop("podman load") == (REFUSES if layout is docker_layout else LOADS)
     assert done == {reader: said.get(reader) for reader in done}
+
+
+SOUND: Final = Image.called("example.org/content").layers[1]
+CONTENTS: Final[dict[str, tuple[bytes, bool]]] = {
+    "text": (b"hello", False),
+    "compressed": (zlib.compress(SOUND), False),
+    "other-checksum": (SOUND[:148] + b"0000000\0" + SOUND[156:], False),
+    "part-of-a-block": (SOUND[:511], False),
+    "one-zero": (b"\0", False),
+    "nothing": (b"", True),
+    "one-block-of-zeros": (bytes(512), True),
+    "its-end": (bytes(1024), True),
+    "trailing-garbage": (SOUND + b"x" * 1000, True),
+}
+"""What a layer's content may be, and whether it is taken."""
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_what_is_taken_for_a_layer(
+    imgcopy: Tool, readers: Readers, tmp_path: Path, name: str
+) -> None:
+    content, is_taken = CONTENTS[name]
+    base, _ = Image.called(f"example.org/layer-{name}").layers
+    image = Image.of(f"example.org/layer-{name}", base, content)
+    archive = tmp_path / "archive.tar"
+    with writing(archive) as writer:
+        docker_layout(writer, image)
+
+    done = readers.outcomes(archive, image, "")
+
+    for reader in ("docker load (graphdriver)", "ctr images import", "podman load"):
+        assert (done[reader] != REFUSES) is is_taken
+    passes = runs(imgcopy, "validate", f"docker-archive:{archive}") is not None
+    assert passes is is_taken
 
 
 @pytest.mark.parametrize("fault", ["bare-tag", "linked-layer", "none"])

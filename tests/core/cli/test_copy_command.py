@@ -14,7 +14,7 @@ import pytest
 
 from tests.core.cli.distributions import Distributions
 from tests.core.cli.running import Result, Runner, run_process
-from tests.core.transports.layouts import Image, Layout, files, named
+from tests.core.transports.layouts import Image, Layout, files, named, sha256
 
 
 def archive(path: Path) -> list[dict[str, Any]]:
@@ -294,7 +294,7 @@ class TestOptionsOfTheCopy:
         assert out.exists()
 
     def test_the_largest_layer(self, copy: Copy, layout: Layout, out: Path) -> None:
-        size = len(b"layer of app " * 100)
+        size = len(Image("app").layer)
 
         result = copy("--max-layer-size", size - 1)
         assert result.code == 3
@@ -532,7 +532,7 @@ class TestIndexes:
     ) -> None:
         assert copy(*options, to=f"dir:{tmp_path}/copy").code == 0
 
-        layer = hashlib.sha256(f"layer of {name} ".encode() * 100).hexdigest()
+        layer = sha256(Image(name).layer).removeprefix("sha256:")
         assert (tmp_path / "copy" / layer).exists()
         assert "layers" in self.manifest(tmp_path / "copy")
 
@@ -563,7 +563,7 @@ class TestIndexes:
     ) -> None:
         assert copy("--all", f"--platform=linux/{architecture}").code == 0
 
-        layer = hashlib.sha256(f"layer of {architecture} ".encode() * 100).hexdigest()
+        layer = sha256(Image(architecture).layer).removeprefix("sha256:")
         assert archive(out)[0]["Layers"] == [f"blobs/sha256/{layer}"]
 
     def test_which_is_an_option_of_the_transport(

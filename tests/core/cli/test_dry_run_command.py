@@ -104,7 +104,7 @@ def test_every_image_of_an_index(run: Runner, layout: Layout, tmp_path: Path) ->
     lines = result.stdout.decode().splitlines()
     assert lines[::2] == [
         *[f"linux/amd64: manifest {image['digest']} changes" for image in images],
-        "would read 2.6 kB and write 2 layers of unknown size",
+        "would read 6.1 kB and write 2 layers of unknown size",
     ]
     assert [line.rpartition(": ")[2] for line in lines[1::2]] == ["compressed", "compressed"]
 

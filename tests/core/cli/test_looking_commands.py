@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 
 from tests.core.cli.running import Runner, run_process
-from tests.core.transports.layouts import CONFIG, LAYER, MANIFEST, Layout, described, named
+from tests.core.transports.layouts import (
+    CONFIG,
+    LAYER,
+    MANIFEST,
+    Image,
+    Layout,
+    described,
+    named,
+)
+from tests.layers import layer_of
 
-PLAIN_LAYER = b"a layer"
+PLAIN_LAYER = layer_of(b"a layer")
 RAW_CONFIG = (
     b'{"created": "2020-01-01T00:00:00.5Z", "architecture": "arm64", "os": "linux",\n'
     b' "docker_version": "20.10.7", "x": 1.10, "bidi": "\\u202e",\n'
@@ -92,7 +101,7 @@ class TestInspect:
         )
 
         assert (shown["Name"], shown["Tag"]) == ("example.org/app", "1")
-        assert shown["Layers"] == [described(b"layer of app " * 100, LAYER)["digest"]]
+        assert shown["Layers"] == [described(Image("app").layer, LAYER)["digest"]]
 
     def test_raw_is_byte_for_byte(self, run: Runner, full: Layout) -> None:
         manifest = full.file(index_of(full)["manifests"][0]).read_bytes()
@@ -217,7 +226,7 @@ class TestValidate:
         assert (result.code, result.stderr) == (0, "")
         size = len(RAW_CONFIG) + len(PLAIN_LAYER)
         assert result.stdout.decode() == (
-            f"PASS: oci:{full.path}:app (1 image, 2 blobs, {size} bytes)\n"
+            f"PASS: oci:{full.path}:app (1 image, 2 blobs, {size / 1000:.1f} kB)\n"
         )
 
     def test_every_problem_is_a_line(self, run: Runner, full: Layout) -> None:
@@ -231,7 +240,7 @@ class TestValidate:
         assert config.startswith("imgcopy: error: ")
         assert described(RAW_CONFIG, CONFIG)["digest"][7:] in config
         assert described(PLAIN_LAYER, LAYER)["digest"] in layer
-        assert layer.endswith("does not verify: expected 7 bytes, got 8")
+        assert layer.endswith("does not verify: expected 2048 bytes, got 2049")
 
     def test_a_missing_image(self, run: Runner, full: Layout) -> None:
         result = run("validate", f"oci:{full.path}:other")
@@ -245,7 +254,7 @@ class TestValidate:
         assert run("validate", "--max-layer-size", len(PLAIN_LAYER), image).code == 0
         result = run("validate", "--max-layer-size", len(PLAIN_LAYER) - 1, image)
         assert result.code == 3
-        assert "exceeds the limit of 6 bytes" in result.error
+        assert "exceeds the limit of 2047 bytes" in result.error
 
     def test_one_image_of_an_index(self, run: Runner, layout: Layout) -> None:
         good = full_image(layout, platform={"os": "linux", "architecture": "arm64"})

@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.cli.distributions import Distributions
 from tests.core.cli.running import Result, Runner
-from tests.core.transports.layouts import Layout
+from tests.core.transports.layouts import LAYER, Image, Layout, described
 
 WATCH = """
     import sys
@@ -57,9 +57,7 @@ def test_one_follows_a_copy_that_fails(
     run: Runner, distributions: Distributions, layout: Layout, tmp_path: Path
 ) -> None:
     distributions.install("watch", WATCH)
-    for blob in layout.blobs.iterdir():
-        if blob.read_bytes().startswith(b"layer"):
-            blob.write_bytes(b"other")
+    layout.file(described(Image("app").layer, LAYER)).write_bytes(b"other")
 
     result = copy(run, layout, tmp_path)
 

@@ -31,7 +31,7 @@ from imgcopy_core_stubs.events import (
     Event,
 )
 from tests.core.cli.running import COMMAND, ENVIRON
-from tests.core.transports.layouts import Layout
+from tests.core.transports.layouts import Image, Layout, sha256
 
 LAYER, OTHER, CONFIG = (Digest("sha256", letter * 64) for letter in "abc")
 
@@ -232,9 +232,7 @@ class TestOnATerminal:
         assert self.terminal_output([*arguments, "-q"]) == (0, b"", "")
 
     def test_an_error_comes_after_the_bar(self, arguments: list[str], layout: Layout) -> None:
-        for blob in layout.blobs.iterdir():
-            if blob.read_bytes().startswith(b"layer"):
-                blob.write_bytes(b"other")
+        layout.file({"digest": sha256(Image("app").layer)}).write_bytes(b"other")
 
         code, _, shown = self.terminal_output(arguments)
 

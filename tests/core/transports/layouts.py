@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tests.layers import layer_of
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -70,7 +72,7 @@ class Image:
     """An image of one layer: the bytes of its parts. Another content makes another image."""
 
     def __init__(self, content: str) -> None:
-        self.layer = f"layer of {content} ".encode() * 100
+        self.layer = layer_of(f"layer of {content} ".encode() * 100)
         self.config = json.dumps(
             {
                 "architecture": "amd64",

@@ -23,10 +23,11 @@ from imgcopy_docker_archive import DockerArchiveSourceOptions, Layout
 from imgcopy_docker_archive.reference import DockerArchiveReference
 from tests.docker_archive.compressed import COMPRESSORS
 from tests.docker_archive.tars import file, tar
+from tests.layers import layer_of
 
 MIB = 1024 * 1024
 BASE, TOP, OTHER = "a" * 64, "b" * 64, "c" * 64
-LAYERS = {BASE: b"base" * 100, TOP: b"top" * 100, OTHER: b"other" * 100}
+LAYERS = {BASE: layer_of(b"base"), TOP: layer_of(b"top"), OTHER: layer_of(b"other")}
 TOP_DOCUMENT = (
     f'{{"id":"{TOP}","parent":"{BASE}","created":"2015-05-01T10:00:00.5Z","Size":300,'
     '"container_config":{"Cmd":["/bin/sh","-c","#(nop) CMD <ls>"],"User":""}, "os":"linux",'
