@@ -134,7 +134,8 @@ def _compare(
         layouts[variant] = real_image(cache, variant, size)
     results = []
     _tell("free memory")
-    with settled_memory(max(layout.unpacked for layout in layouts.values())):
+    largest = max(layout.unpacked for layout in layouts.values())
+    with settled_memory(largest * machine.cores()):  # each core writes an archive at the same time
         for variant, layout in layouts.items():
             measurements = run_rounds(variant, layout, program, scratch, rounds, _tell)
             click.echo(rounds_text(measurements) + "\n")

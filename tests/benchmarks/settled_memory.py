@@ -21,7 +21,7 @@ _TIMES: Final = 3
 
 @contextlib.contextmanager
 def settled_memory(archive: int) -> Iterator[None]:
-    """Have free memory for archives of a size in bytes that stays in this machine.
+    """Have free memory for archives of a size in bytes, in all, that stays in this machine.
 
     On a machine with little memory less is kept: never more than half of what is free.
     """
