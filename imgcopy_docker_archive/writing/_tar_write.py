@@ -16,6 +16,7 @@ from imgcopy_core_stubs import (
     quote,
 )
 from imgcopy_docker_archive.format import BLOCK
+from imgcopy_docker_archive.writing._busy_file import ChunkWriter
 from imgcopy_docker_archive.writing._output import output_to
 from imgcopy_docker_archive.writing._places import Place, PlacesInUse
 from imgcopy_docker_archive.writing._tar_blocks import END, header_block, member_size, padding
@@ -45,6 +46,7 @@ class TarWriter:
         self._output = output_to(file)
         self._name = name
         self._temporary_directory = temporary_directory
+        self._busy = threading.Lock()  # see ChunkWriter
         self._appending = threading.Lock()  # held by whoever decides where the archive goes on
         self._damaged_from: int | None = None  # nothing is appended behind damage
         self._damaged_by: BaseException | None = None  # why, where somebody else has to be told
@@ -203,14 +205,16 @@ class TarWriter:
 
         With them comes a stream of the others; None: there was room for all.
         """
-        written = 0
+        writer = ChunkWriter(self._write_at, position, self._busy)
+        rest = None
         while chunk := stream.read(CHUNK):
-            if room is not None and written + len(chunk) > room:
-                return written, PrefixedStream(chunk, stream)
-            self._write_at(position + written, chunk)
-            written += len(chunk)
+            if room is not None and writer.position + len(chunk) > position + room:
+                rest = PrefixedStream(chunk, stream)
+                break
+            writer.write(chunk)
             del chunk  # the next one takes its memory, which the processor's cache still holds
-        return written, None
+        writer.flush()
+        return writer.position - position, rest
 
     def _complete(self, place: Place, size: int, name: str) -> None:
         """Write what surrounds a file of a size that is in its place."""
