@@ -158,7 +158,7 @@ def copy_layer(
     name: str,
     *,
     turn: Turn,
-    progress: Callable[[int], None],
+    progress: Callable[[int], None] | None,
     cancelled: Cancellation,
 ) -> StoredLayer:
     """Copy one layer, verifying all that is known of it.
@@ -169,7 +169,8 @@ def copy_layer(
         task: What to copy, and how.
         name: The destination's name for error messages.
         turn: When it may be put; passed on as soon as the destination begins to read.
-        progress: Called with the number of bytes read so far, in the thread that reads.
+        progress: Called with the number of bytes read so far, in the thread that reads; None:
+            nobody wants to know.
         cancelled: Ends the copy when set, at its next chunk or where it waits for one.
 
     Raises:

@@ -88,20 +88,16 @@ class SourceStream(WrappingStream):
         self._bytes_read = 0
 
     def read(self, size: int, /) -> bytes:
-        self._check_cancelled()
         try:
             chunk = self._inner.read(size)
         except OSError as error:
             raise SourceReadFailed(self._what, error) from error
-        self._check_cancelled()  # that read may have taken long
+        if self._cancelled is not None and self._cancelled.is_set():  # that may have taken long
+            raise CopyCancelled
         if chunk and self._progress is not None:
             self._bytes_read += len(chunk)
             self._progress(self._bytes_read)
         return chunk
-
-    def _check_cancelled(self) -> None:
-        if self._cancelled is not None and self._cancelled.is_set():
-            raise CopyCancelled
 
 
 class LimitedStream(WrappingStream):

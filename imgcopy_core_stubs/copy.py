@@ -5,7 +5,7 @@ at work follows one layer through `_copy_blob`.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import evolve, frozen
 
@@ -102,6 +102,12 @@ class _Notifier:
         self._observers = tuple(observers)
         self._lock = threading.Lock()
 
+    def progress_of(self, digest: Digest) -> Callable[[int], None] | None:
+        """Return what tells the observers how much of a blob was read; None: there are none."""
+        if not self._observers:
+            return None
+        return lambda bytes_read: self(BlobProgress(digest, bytes_read))
+
     def __call__(self, event: Event) -> None:
         with self._lock:
             observers = self._observers
@@ -189,7 +195,7 @@ class _Copy(Walk[RawManifest]):
                 task,
                 self.sides.destination_name,
                 turn=turn,
-                progress=lambda bytes_read: self._notify(BlobProgress(digest, bytes_read)),
+                progress=self._notify.progress_of(digest),
                 cancelled=self._cancelled,
             )
         self._notify(BlobDone(*blob, reused=reused))
