@@ -5,11 +5,11 @@ name they take in any case; fields that they do not know they leave alone.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Final, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from imgcopy_core_stubs import JsonObject, JsonValue, quote
 
@@ -31,27 +31,39 @@ def not_oci(config: JsonObject) -> str:
     return _mistyped(config, _OCI_IMAGE.fields, "")
 
 
-def _mistyped(document: JsonObject, types: Mapping[str, "_Type"], path: str) -> str:
-    for key, value in document.items():
-        expected = types.get(key.casefold())
-        if expected is None or value is None:
-            continue
-        if not expected.fits(value):
-            return f"{quote(path + key)} must be {expected.name}"
-        if expected.fields:
-            for number, item in enumerate(value if isinstance(value, list) else [value]):
-                place = f"{path}{key}[{number}]." if isinstance(value, list) else f"{path}{key}."
-                if isinstance(item, dict) and (found := _mistyped(item, expected.fields, place)):
-                    return found
-    return ""
+_Fields: TypeAlias = Mapping[str, "_Type"]
+"""The types of an object's fields, by their folded names."""
 
 
 @frozen
 class _Type:
     name: str
     fits: Callable[[JsonValue], bool]
-    fields: Mapping[str, "_Type"] = {}
-    """Of the object, or of the objects in the list; their names are folded."""
+    fields: _Fields = field(factory=dict)
+    """Of the object, or of each object in the list."""
+
+
+def _mistyped(document: JsonObject, types: _Fields, path: str) -> str:
+    for key, value in document.items():
+        expected = types.get(key.casefold())
+        if expected is None or value is None:
+            continue
+        if not expected.fits(value):
+            return f"{quote(path + key)} must be {expected.name}"
+        for place, item in _objects_in(value, path + key):
+            if found := _mistyped(item, expected.fields, f"{place}."):
+                return found
+    return ""
+
+
+def _objects_in(value: JsonValue, path: str) -> Iterator[tuple[str, JsonObject]]:
+    """Yield an object, or the objects in a list, each with its path."""
+    if isinstance(value, dict):
+        yield path, value
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, dict):
+                yield f"{path}[{number}]", item
 
 
 # --- what fits a type -----------------------------------------------------------------------------
@@ -117,10 +129,9 @@ _COMMAND: Final = _Type(
 _MAP: Final = _Type("an object of strings", lambda value: _is_object_of(_is_string, value))
 _SET: Final = _Type("an object of objects", lambda value: _is_object_of(_is_object, value))
 
-_Fields: TypeAlias = Mapping[str, _Type]
-
 
 def _named(expected: _Type, names: str) -> _Fields:
+    """Return fields of one type, given their names in a row."""
     return dict.fromkeys(names.casefold().split(), expected)
 
 

@@ -12,7 +12,7 @@ class ChunkWriter:
     """Writes chunks one behind the other, and keeps one for later where it would have to wait.
 
     The operating system lets one thread at a time write to a file, and one of two threads that copy
-    layers would wait for the other a twentieth of its time. Here it reads on in the meantime, and
+    layers would spin for the other in a fiftieth of its time. Here it reads on in the meantime, and
     writes both chunks then.
 
     Args:

@@ -86,8 +86,8 @@ class Floor:
 class FloorOnEveryCore:
     """The floor's work once on each core, all at once: what the cores can do while all are busy.
 
-    A virtual machine's cores share the host's with its neighbours, or are two halves of one: with
-    all of them busy, each is slower than one alone.
+    A virtual machine's cores may share the host's with its neighbours, or be two halves of one:
+    then each is slower with all of them busy than alone.
     """
 
     variant: str
