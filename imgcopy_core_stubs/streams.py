@@ -77,7 +77,7 @@ class ChunkedStream(WrappingStream):
         return piece
 
 
-class PrefixedStream(ChunkedStream):
+class PrefixedStream(WrappingStream):
     """The bytes of a stream, with others before them.
 
     Args:
@@ -87,10 +87,14 @@ class PrefixedStream(ChunkedStream):
 
     def __init__(self, prefix: bytes, inner: ByteStream) -> None:
         super().__init__(inner)
-        self._chunk = prefix
+        self._prefix = prefix
 
-    def _next_chunk(self) -> bytes:
-        return self._inner.read(CHUNK)
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes. Raises what the inner stream raises."""
+        if not self._prefix:
+            return self._inner.read(size)
+        piece, self._prefix = self._prefix[:size], self._prefix[size:]
+        return piece
 
 
 class VerifyingStream(WrappingStream):

@@ -14,6 +14,9 @@ _PIECE: Final = 512 * 1024
 For more of them Linux takes larger blocks of free memory. Those are rare where memory is in use by
 many; and in a virtual machine the host may have taken them back, and gives them slowly. Measured in
 one, in turn: 0.08 to 0.18 s for 463 MB in such pieces, and 0.08 to 0.47 s in twice as large ones.
+
+Where the position is known, pieces end at multiples of this size: Linux takes one block for such a
+piece, and a dozen of smaller ones for one that lies across (measured: a seventh of the time).
 """
 
 
@@ -41,14 +44,15 @@ def write_all(file: _Writable, data: bytes, *, position: int | None = None) -> N
         OSError: From the file, which may have taken a part of `data`.
     """
     rest: bytes | memoryview = data
-    most = _PIECE if isinstance(file, FileIO) else len(data)
     while rest:
+        where = (position or 0) + len(data) - len(rest)
+        most = _PIECE - where % _PIECE if isinstance(file, FileIO) else len(rest)
         piece = rest if len(rest) <= most else memoryview(rest)[:most]
         try:
             if position is None:
                 written = file.write(piece)
             else:
-                written = os.pwrite(file.fileno(), piece, position + len(data) - len(rest))
+                written = os.pwrite(file.fileno(), piece, where)
         except BlockingIOError as error:  # of a buffered file, which may have taken some
             written = getattr(error, "characters_written", 0)
         if written:

@@ -207,7 +207,7 @@ class TarWriter:
         """
         writer = ChunkWriter(self._write_at, position, self._busy)
         rest = None
-        while chunk := stream.read(CHUNK):
+        while chunk := stream.read(writer.wanted):
             if room is not None and writer.position + len(chunk) > position + room:
                 rest = PrefixedStream(chunk, stream)
                 break

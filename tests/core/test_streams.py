@@ -19,6 +19,7 @@ from imgcopy_core_stubs import (
     ByteStream,
     Digest,
     DigestMismatch,
+    PrefixedStream,
     SizeMismatch,
     TooLarge,
     VerifyingStream,
@@ -92,6 +93,39 @@ def test_chunks_are_read_in_any_size(chunks: list[bytes], sizes: list[int]) -> N
 def test_a_chunk_that_fits_is_not_copied() -> None:
     chunk = bytes(CHUNK)
     assert Letters([chunk]).read(CHUNK) is chunk
+
+
+class Asked(io.BytesIO):
+    """Bytes, and how many were asked for at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.sizes: list[int] = []
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.sizes.append(size or 0)
+        return super().read(size)
+
+
+@given(st.binary(max_size=20), st.binary(max_size=20), st.lists(st.integers(1, 12), min_size=40))
+def test_a_prefix_comes_first(prefix: bytes, rest: bytes, sizes: list[int]) -> None:
+    stream = PrefixedStream(prefix, io.BytesIO(rest))
+    assert b"".join(map(stream.read, sizes)) == (prefix + rest)[: sum(sizes)]
+
+
+def test_what_is_behind_a_prefix_comes_in_the_sizes_that_are_asked_for() -> None:
+    """A pipe may not have more than the prefix yet, so that comes alone."""
+    inner = Asked(b"3456789")
+    stream = PrefixedStream(b"12", inner)
+
+    assert stream.read(1) == b"1"
+    assert stream.read(4) == b"2"
+    assert inner.sizes == []
+    assert stream.read(4) == b"3456"
+    assert stream.read(2) == b"78"
+    assert inner.sizes == [4, 2]
+    stream.close()
+    assert inner.closed
 
 
 # --- verifying -----------------------------------------------------------------------------------

@@ -73,11 +73,22 @@ def test_all_is_written_raw_and_buffered(ends: tuple[int, int], buffering: int) 
     assert spent < 0.1  # of 0.2 seconds at the least; the rest it has slept
 
 
-@pytest.mark.parametrize("position", [None, 0, 7])
+@pytest.mark.parametrize(
+    ("position", "pieces"),
+    [
+        (None, [512 * 1024, 512 * 1024, 3]),
+        (0, [512 * 1024, 512 * 1024, 3]),
+        (7, [512 * 1024 - 7, 512 * 1024, 10]),
+        (512 * 1024 - 1, [1, 512 * 1024, 512 * 1024, 2]),
+    ],
+)
 def test_a_file_takes_no_large_piece_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, position: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, position: int | None, pieces: list[int]
 ) -> None:
-    """Large ones take several times as long where memory is scarce, or the host's."""
+    """Large ones take several times as long where memory is scarce, or the host's.
+
+    So do those that lie across multiples of their size in the file.
+    """
     sizes = []
 
     class File(FileIO):
@@ -95,7 +106,7 @@ def test_a_file_takes_no_large_piece_at_once(
     with File(tmp_path / "file", "wb") as file:
         write_all(file, DATA + b"end", position=position)
     assert (tmp_path / "file").read_bytes() == bytes(position or 0) + DATA + b"end"
-    assert sizes == [512 * 1024, 512 * 1024, 3]
+    assert sizes == pieces
 
 
 def test_a_file_object_takes_what_it_is_given() -> None:

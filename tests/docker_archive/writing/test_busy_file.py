@@ -1,11 +1,13 @@
 """Chunks for a file that is free, or that another thread writes to: which are written when."""
 
+import io
 import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgcopy_core_stubs import CHUNK, ByteStream, PrefixedStream
 from imgcopy_docker_archive.writing._busy_file import ChunkWriter
 
 START = 512
@@ -82,6 +84,56 @@ def test_an_error_leaves_the_file_free() -> None:
     with pytest.raises(OSError, match="one"):
         ChunkWriter(fail, START, busy).write(b"one")
     assert not busy.locked()
+
+
+class Chunked:
+    """A stream that is made in chunks, each of which is given in pieces if it is too large."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.sizes = sizes
+
+    def read(self, size: int, /) -> bytes:
+        if not self.sizes:
+            return b""
+        given = min(size, self.sizes[0])
+        self.sizes[0] -= given
+        if not self.sizes[0]:
+            del self.sizes[0]
+        return bytes(given)
+
+    def close(self) -> None:
+        pass
+
+
+def chunk_ends(stream: ByteStream) -> list[int]:
+    """Copy a stream, and return where each chunk ended."""
+    writer = File().writer()
+    ends = []
+    while chunk := stream.read(writer.wanted):
+        writer.write(chunk)
+        ends.append(writer.position)
+    return ends
+
+
+def test_chunks_of_a_file_end_at_boundaries() -> None:
+    ends = chunk_ends(io.BytesIO(bytes(3 * CHUNK)))
+    assert ends == [CHUNK, 2 * CHUNK, 3 * CHUNK, 3 * CHUNK + START]
+
+
+def test_so_they_do_behind_the_rest_of_what_was_read_before() -> None:
+    ends = chunk_ends(PrefixedStream(bytes(CHUNK), io.BytesIO(bytes(3 * CHUNK))))
+    assert ends == [CHUNK, CHUNK + START, *(n * CHUNK for n in (2, 3, 4)), 4 * CHUNK + START]
+
+
+def test_chunks_that_come_as_they_are_are_not_cut_for_long() -> None:
+    ends = chunk_ends(Chunked([CHUNK] * 5))
+    whole = [n * CHUNK + START for n in (3, 4, 5)]
+    assert ends == [CHUNK, CHUNK + START, 2 * CHUNK, 2 * CHUNK + START, *whole]
+
+
+def test_small_chunks_are_no_reason_to_go_on_asking_for_less() -> None:
+    ends = chunk_ends(Chunked([1000] * 10))
+    assert ends == [START + 1000 * n for n in range(1, 11)]
 
 
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.booleans())))
