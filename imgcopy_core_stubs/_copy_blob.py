@@ -17,9 +17,9 @@ if it is not compressed, its digest is its diff ID.
 import contextlib
 import io
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs._copy_streams import (
@@ -55,8 +55,7 @@ from imgcopy_core_stubs.transport import BlobInfo, ImageDestination, ImageSource
 LayerKey: TypeAlias = tuple[Digest, Digest | None]
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class LayerTask:
+class LayerTask(NamedTuple):
     """A layer to copy, and what is to be done to it."""
 
     blob: BlobInfo
@@ -102,8 +101,7 @@ class LayerTask:
         return Compression.NONE if Compression.NONE in self.accepted else self.otherwise
 
 
-@frozen(eq=False, repr=False)
-class StoredLayer:
+class StoredLayer(NamedTuple):
     """A layer as the destination has it."""
 
     digest: Digest

@@ -5,9 +5,9 @@ options; what cannot be done is refused here, by name and with the way out.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs._copy_blob import LayerTask, StoredLayer
@@ -32,8 +32,7 @@ _INDEX_TYPES: Final = {
 _ANY: Final = frozenset(Compression)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class Planner:
+class Planner(NamedTuple):
     """Decides for one destination and one set of options."""
 
     capabilities: DestinationCapabilities

@@ -7,9 +7,7 @@ done is refused on the way.
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Generic, TypeVar
-
-from attrs import evolve, frozen
+from typing import Generic, NamedTuple, TypeVar
 
 from imgcopy_core_stubs._copy_blob import LayerKey, LayerTask, read_document
 from imgcopy_core_stubs._copy_plan import Planner
@@ -39,8 +37,7 @@ Stored = TypeVar("Stored")
 """What a subclass of `Walk` makes of an image or an index."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class Sides:
+class Sides(NamedTuple):
     """Source and destination, open, and how to copy from one to the other."""
 
     source: ImageSource
@@ -51,8 +48,7 @@ class Sides:
     planner: Planner
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class DecidedImage:
+class DecidedImage(NamedTuple):
     """An image, and what is to be done to it."""
 
     manifest: ImageManifest
@@ -233,7 +229,7 @@ class Walk(ABC, Generic[Stored]):
         for layer, task in zip(image.layers, tasks, strict=True):
             if not planner.stays_out(layer) and task.key not in distinct:
                 is_repetition = task.diff_id is not None and task.diff_id in diff_ids
-                distinct[task.key] = evolve(task, is_repetition=True) if is_repetition else task
+                distinct[task.key] = task._replace(is_repetition=True) if is_repetition else task
                 diff_ids.add(task.diff_id)
         return DecidedImage(
             manifest=image,

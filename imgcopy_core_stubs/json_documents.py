@@ -15,8 +15,6 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Final
 
-from attrs import frozen
-
 from imgcopy_core_stubs.errors import InvalidDocument, TooLarge
 from imgcopy_core_stubs.json_values import (
     LARGEST_INTEGER,
@@ -86,11 +84,11 @@ def encode_json(value: JsonValue) -> bytes:
 # --- decoding ------------------------------------------------------------------------------------
 
 
-@frozen(eq=False, repr=False)
 class _Refused:
     """Stands in a decoded value for what must not be there, until it is found with its path."""
 
-    problem: str
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
 
 
 def _unique_keys(pairs: list[tuple[str, JsonValue]]) -> "JsonObject | _Refused":

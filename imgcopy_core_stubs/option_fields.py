@@ -2,20 +2,17 @@
 
 import types
 from enum import Enum
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import attrs
-from attrs import frozen
 
 from imgcopy_core_stubs.json_values import JsonValue
 from imgcopy_core_stubs.quoting import quote
-from imgcopy_core_stubs.value import Value
 
 _PLAIN_TYPES = {str: "text", int: "integer", bool: "boolean"}
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class OptionField(Value):
+class OptionField(NamedTuple):
     """One option of a transport."""
 
     name: str

@@ -9,9 +9,7 @@ import os
 import stat
 import sys
 from io import FileIO
-from typing import Final, TextIO
-
-from attrs import define
+from typing import Final, NamedTuple, TextIO
 
 STANDARD_OUTPUT_PATHS: Final = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 """The paths that users call standard output by."""
@@ -20,8 +18,7 @@ _NUMBER: Final = 1
 _CLOSED: Final = -1
 
 
-@define(eq=False, repr=False)
-class _Reserved:
+class _Reserved(NamedTuple):
     descriptor: int
     """Where data goes; -1: standard output is closed."""
     printed: TextIO | None

@@ -4,6 +4,9 @@ attrs writes `__eq__`, `__hash__` and `__repr__` for each class anew, and Python
 each start. For the classes that every command loads that takes longer than loading `pluggy`: so
 they say `@frozen(eq=False, repr=False)`, and inherit from here what does the same. A transport's
 references and options can do so too; attrs' own methods are as good.
+
+What only a few modules know, and nobody compares, is a named tuple: attrs takes three times as long
+to make a class.
 """
 
 from attrs import fields, frozen

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import field, frozen
 
@@ -63,8 +63,7 @@ class ManifestItem:
     """What another program wrote beside these."""
 
 
-@frozen(eq=False, repr=False)
-class V1Folder:
+class V1Folder(NamedTuple):
     """One layer's folder, as the format was before Docker 1.10."""
 
     id: str

@@ -11,24 +11,21 @@ that name, and it is an error if neither has.
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
-from attrs import frozen
 
 from imgcopy_core_stubs.errors import InvalidOption
 from imgcopy_core_stubs.option_fields import item_type
 from imgcopy_core_stubs.options import parse_options, structure_options
 from imgcopy_core_stubs.quoting import listing, quote, strerror
 from imgcopy_core_stubs.transport import Transport
-from imgcopy_core_stubs.value import Value
 
 _FILE_LIMIT: Final = 1024 * 1024
 _TABLES: Final = "transports"
 
 
-@frozen(eq=False, repr=False)
-class ConfigFile(Value):
+class ConfigFile(NamedTuple):
     """The TOML file, read but not yet held against what transports have."""
 
     path: str

@@ -69,19 +69,19 @@ def progress_shown(style: ProgressStyle) -> Iterator[Plugin]:
         case ProgressStyle.JSON:
             yield _plugin(JsonProgress())
         case _:
-            yield _plugin(None)
+            yield Plugin(name="progress")
 
 
 class _Hooks:
-    def __init__(self, observer: Observer | None) -> None:
+    def __init__(self, observer: Observer) -> None:
         self.observer = observer
 
     @hookimpl
-    def imgcopy_observe_copy(self) -> Observer | None:
+    def imgcopy_observe_copy(self) -> Observer:
         return self.observer
 
 
-def _plugin(observer: Observer | None) -> Plugin:
+def _plugin(observer: Observer) -> Plugin:
     return Plugin(name="progress", hooks=PluginHooks(_Hooks(observer)))
 
 

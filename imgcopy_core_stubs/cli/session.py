@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from typing import NamedTuple
 
 import attrs
-from attrs import frozen
 
 from imgcopy_core_stubs.cli.config_file import (
     ConfigFile,
@@ -40,8 +40,7 @@ class Direction(Enum):
         return cls if cls is not None and attrs.has(cls) else None
 
 
-@frozen(eq=False, repr=False)
-class Shorthand:
+class Shorthand(NamedTuple):
     """An option of the command that stands for an option of a transport."""
 
     flag: str
@@ -54,8 +53,7 @@ class Shorthand:
     """The values come on top of those that are given otherwise."""
 
 
-@frozen(eq=False, repr=False)
-class Session:
+class Session(NamedTuple):
     """The transports that there are, and what is set for them."""
 
     registry: TransportRegistry

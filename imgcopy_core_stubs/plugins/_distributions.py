@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib import import_module
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from imgcopy_core_stubs.hookspecs import PROJECT
 
@@ -28,8 +26,7 @@ _SECTION: Final = f"[{PROJECT}]"
 Loader: TypeAlias = Callable[[], object]
 
 
-@frozen(eq=False, repr=False)
-class PluginDistribution:
+class PluginDistribution(NamedTuple):
     """A distribution with entry points of the group `imgcopy`."""
 
     name: str

@@ -1,10 +1,9 @@
 """`imgcopy copy`: what the program is for."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
-from attrs import frozen
 
 from imgcopy_core_stubs import media_types
 from imgcopy_core_stubs.cli.base_command import BaseCommand
@@ -198,8 +197,7 @@ def command(  # noqa: PLR0913  (an argument for each option)
         write_digest("\n".join(str(result.manifest.digest) for result in results))
 
 
-@frozen(eq=False, repr=False)
-class _Job:
+class _Job(NamedTuple):
     """What is to be copied, with all that was said about it."""
 
     session: Session

@@ -155,7 +155,6 @@ def test_json_progress_is_an_object_a_line(
 @pytest.mark.parametrize(
     ("style", "observer"),
     [
-        (ProgressStyle.NONE, type(None)),
         (ProgressStyle.PLAIN, PlainProgress),
         (ProgressStyle.JSON, JsonProgress),
         (ProgressStyle.BAR, Bar),
@@ -165,6 +164,11 @@ def test_progress_comes_by_the_hook_of_observers(style: ProgressStyle, observer:
     with progress_shown(style) as plugin:
         assert plugin.hooks is not None
         assert type(plugin.hooks.observer("oci:a", "dir:b")) is observer
+
+
+def test_where_none_is_shown_there_is_nothing_to_ask_for_observers() -> None:
+    with progress_shown(ProgressStyle.NONE) as plugin:
+        assert plugin.hooks is None
 
 
 def test_without_a_terminal_progress_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
