@@ -15,8 +15,8 @@ For more of them Linux takes larger blocks of free memory. Those are rare where 
 many; and in a virtual machine the host may have taken them back, and gives them slowly. Measured in
 one, in turn: 0.08 to 0.18 s for 463 MB in such pieces, and 0.08 to 0.47 s in twice as large ones.
 
-Where the position is known, pieces end at multiples of this size: Linux takes one block for such a
-piece, and a dozen of smaller ones for one that lies across (measured: a seventh of the time).
+Where the position is known, pieces end at multiples of this size, which saves a seventh of the
+time: Linux takes one block for such a piece, and a dozen of smaller ones for a piece across.
 """
 
 
