@@ -1,4 +1,4 @@
-"""Chunks on their way into a file that other threads write to as well."""
+"""Chunks on their way into a file that others write to: when each goes, and where it ends."""
 
 import threading
 from collections.abc import Callable
