@@ -50,9 +50,23 @@ class _Program(BaseCommand, click.Group):
             ctx.exit(report(error, debug=is_debugging()))
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001  (click's signature)
+    del parameter
+    if value and not context.resilient_parsing:
+        from importlib.metadata import version  # noqa: PLC0415  (takes long)
+
+        click.echo(f"imgcopy {version(DISTRIBUTION)}")
+        context.exit()
+
+
 @click.command("imgcopy", cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(
-    package_name=DISTRIBUTION, prog_name="imgcopy", message="%(prog)s %(version)s"
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
 )
 @global_options
 def program() -> None:

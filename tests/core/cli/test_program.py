@@ -26,6 +26,7 @@ NOT_USED_BY_A_COPY = (
     "imgcopy_core_stubs.transports.oci.destination",
     "imgcopy_docker_archive.writing.oci_writer",
     "imgcopy_docker_archive.reading.reader",
+    "locale",
     "lzma",
     "random",
     "rich",
