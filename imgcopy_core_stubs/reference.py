@@ -103,7 +103,7 @@ def _split_domain(name: str) -> tuple[str, str]:
 
 
 def _check_name(text: str, domain: str, path: str) -> None:
-    if not re.fullmatch(_DOMAIN, domain):
+    if domain != DEFAULT_DOMAIN and not re.fullmatch(_DOMAIN, domain):
         raise InvalidReference(text, f"the domain {quote(domain)} is malformed")
     repository = path.removeprefix(_OFFICIAL) if domain == DEFAULT_DOMAIN else path
     if not repository:
