@@ -74,7 +74,6 @@ _CONTENTS: Final = {
         "CopyFailed",
         "CopyStarted",
         "Event",
-        "Observer",
     ),
     "examination": (
         "Examination",
@@ -100,6 +99,7 @@ _CONTENTS: Final = {
         "parse_config",
         "parse_manifest",
     ),
+    "observer": ("Observer",),
     "options": ("options_or_default",),
     "platforms": ("Platform",),
     "quoting": ("listing", "quote"),

@@ -64,7 +64,6 @@ from imgcopy_core_stubs.events import (
     CopyFailed,
     CopyStarted,
     Event,
-    Observer,
 )
 from imgcopy_core_stubs.examination import Examination, Outcome, Verdict
 from imgcopy_core_stubs.file_lock import locked, open_locked
@@ -86,6 +85,7 @@ from imgcopy_core_stubs.manifest import (
     parse_config,
     parse_manifest,
 )
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.options import options_or_default
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.quoting import listing, quote

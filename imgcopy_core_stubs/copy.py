@@ -4,8 +4,7 @@ What is to be done is decided in `_copy_walk` and `_copy_plan`, and done here. W
 at work follows one layer through `_copy_blob`.
 """
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
@@ -18,22 +17,13 @@ from imgcopy_core_stubs._copy_blob import (
 )
 from imgcopy_core_stubs._copy_streams import Cancellation
 from imgcopy_core_stubs._copy_walk import DecidedImage, Sides, Walk, opened
+from imgcopy_core_stubs._notifier import Notifier
 from imgcopy_core_stubs._parallel import Turn, run_in_parallel
 from imgcopy_core_stubs.conversion import edit_index, edit_manifest
 from imgcopy_core_stubs.copy_options import CopyOptions
 from imgcopy_core_stubs.digest import Digest
-from imgcopy_core_stubs.events import (
-    BlobDone,
-    BlobKind,
-    BlobProgress,
-    BlobStarted,
-    Committed,
-    CopyFailed,
-    CopyStarted,
-    Event,
-    Observer,
-)
 from imgcopy_core_stubs.manifest import Descriptor, ImageIndex, ImageManifest, RawManifest
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.transport import ImageReference
 from imgcopy_core_stubs.value import Value
 
@@ -77,52 +67,35 @@ def copy_image(
         UsageError: An option does not apply to this image or destination.
     """
     options = options or CopyOptions()
-    notify = _Notifier(observers)
+    notifier = _notifier_of(observers)
     committed = False
     try:
         with opened(source, destination, options, source_options, destination_options) as sides:
-            manifest = _Copy(sides, notify).run()
+            manifest = _Copy(sides, notifier).run()
             sides.destination.commit()
             committed = True
-            notify(Committed(manifest.digest))
+            notifier.committed(manifest.digest)
     except BaseException as error:
         if not committed:
-            notify(CopyFailed(error))
+            notifier.failed(error)
         raise
     return CopyResult(manifest, f"{destination.scheme}:{destination}")
 
 
-class _Notifier:
-    """Hands events to observers, one at a time whatever thread they come from.
+def _notifier_of(observers: Sequence[Observer]) -> Notifier:
+    if not observers:
+        return Notifier()
+    from imgcopy_core_stubs._event_notifier import EventNotifier  # noqa: PLC0415  (brings the events)
 
-    `CopyFailed` is the last one: a thread that an interrupted copy left behind has no more to say.
-    """
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
-        self._lock = threading.Lock()
-
-    def progress_of(self, digest: Digest) -> Callable[[int], None] | None:
-        """Return what tells the observers how much of a blob was read; None: there are none."""
-        if not self._observers:
-            return None
-        return lambda bytes_read: self(BlobProgress(digest, bytes_read))
-
-    def __call__(self, event: Event) -> None:
-        with self._lock:
-            observers = self._observers
-            if isinstance(event, CopyFailed):
-                self._observers = ()
-            for observer in observers:
-                observer(event)
+    return EventNotifier(observers)
 
 
 class _Copy(Walk[RawManifest]):
     """One copy under way. What is made of a manifest is the manifest as it was stored."""
 
-    def __init__(self, sides: Sides, notify: _Notifier) -> None:
+    def __init__(self, sides: Sides, notifier: Notifier) -> None:
         super().__init__(sides)
-        self._notify = notify
+        self._notifier = notifier
         self._cancelled = Cancellation()
 
     def take_index(
@@ -147,13 +120,11 @@ class _Copy(Walk[RawManifest]):
         sides, manifest = self.sides, image.manifest
         config = manifest.config
         distinct = list(image.distinct.values())
-        self._notify(
-            CopyStarted(
-                sides.source_name,
-                sides.destination_name,
-                blobs=len(distinct) + 1,
-                size=sum(task.blob.size or 0 for task in distinct) + config.size,
-            )
+        self._notifier.copy_started(
+            sides.source_name,
+            sides.destination_name,
+            blobs=len(distinct) + 1,
+            size=sum(task.blob.size or 0 for task in distinct) + config.size,
         )
 
         # 1. The layers, each distinct one once.
@@ -172,10 +143,9 @@ class _Copy(Walk[RawManifest]):
         ]
 
         # 2. The config, byte for byte.
-        config_blob = (config.digest, BlobKind.CONFIG, config.size)
-        self._notify(BlobStarted(*config_blob))
+        self._notifier.blob_started(config.digest, config.size, is_config=True)
         put_document(sides.destination, image.raw_config, config, sides.destination_name)
-        self._notify(BlobDone(*config_blob, reused=False))
+        self._notifier.blob_done(config.digest, config.size, is_config=True, reused=False)
 
         # 3. The manifest.
         edited = edit_manifest(manifest, image.media_type, layers)
@@ -183,22 +153,21 @@ class _Copy(Walk[RawManifest]):
         return edited
 
     def _copy_layer(self, task: LayerTask, turn: Turn) -> StoredLayer:
-        digest = task.source_digest
-        blob = (digest, BlobKind.LAYER, task.blob.size)
+        digest, size = task.source_digest, task.blob.size
         stored = reuse_layer(self.sides.destination, task)
         reused = stored is not None
         if stored is None:
-            self._notify(BlobStarted(*blob))
+            self._notifier.blob_started(digest, size, is_config=False)
             stored = copy_layer(
                 self.sides.source,
                 self.sides.destination,
                 task,
                 self.sides.destination_name,
                 turn=turn,
-                progress=self._notify.progress_of(digest),
+                progress=self._notifier.progress_of(digest),
                 cancelled=self._cancelled,
             )
-        self._notify(BlobDone(*blob, reused=reused))
+        self._notifier.blob_done(digest, size, is_config=False, reused=reused)
         return stored
 
     def _store_manifest(

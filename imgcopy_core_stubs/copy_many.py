@@ -11,7 +11,7 @@ from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.dry_run import CopyPlan, plan_copy, refuse_what_cannot_be_tried
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.reference import DockerReference
 from imgcopy_core_stubs.transport import (
     ImageCollection,

@@ -1,6 +1,5 @@
 """What a copy reports while it runs. An observer is any callable that takes these events."""
 
-from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
@@ -78,4 +77,3 @@ class CopyFailed(Value):
 
 
 Event: TypeAlias = CopyStarted | BlobStarted | BlobProgress | BlobDone | Committed | CopyFailed
-Observer: TypeAlias = Callable[[Event], object]

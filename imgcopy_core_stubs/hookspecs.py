@@ -21,7 +21,7 @@ from typing import Final
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.transport import Transport
 
 PROJECT: Final = "imgcopy"

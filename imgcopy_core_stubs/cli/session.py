@@ -18,7 +18,7 @@ from imgcopy_core_stubs.cli.config_file import (
 from imgcopy_core_stubs.cli.global_options import is_debugging, wants_third_parties
 from imgcopy_core_stubs.cli.messages import say, warn
 from imgcopy_core_stubs.errors import InvalidOption, PluginError
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.plugins import Plugin, TransportRegistry, load_plugins
 from imgcopy_core_stubs.quoting import quote
 from imgcopy_core_stubs.standard_output import reserve_standard_output

@@ -6,7 +6,7 @@ from typing import cast
 from pluggy import PluginManager
 
 from imgcopy_core_stubs import hookspecs
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.plugins._checks import BrokenContractError, check_transport, described
 from imgcopy_core_stubs.transport import Transport
 

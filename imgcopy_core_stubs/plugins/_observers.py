@@ -1,11 +1,15 @@
 """The observers that plugins give to a copy, each kept from spoiling it."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from imgcopy_core_stubs.errors import PluginError
-from imgcopy_core_stubs.events import Event, Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.plugins._faults import blaming, failure
 from imgcopy_core_stubs.plugins._loading import Plugin
+
+if TYPE_CHECKING:
+    from imgcopy_core_stubs.events import Event
 
 
 def observers_of(
@@ -50,7 +54,7 @@ class _IsolatedObserver:
         self._observer: Observer | None = observer
         self._report = report
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: "Event") -> None:
         if self._observer is None:
             return
         try:

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import evolve
 
 from imgcopy_core_stubs.errors import ImgcopyError, InvalidReference, PluginError, UnknownTransport
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.plugins import _builtin
 from imgcopy_core_stubs.plugins._checks import check_reference
 from imgcopy_core_stubs.plugins._faults import blaming

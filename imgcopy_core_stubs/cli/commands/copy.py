@@ -24,7 +24,7 @@ from imgcopy_core_stubs.cli.shorthands import (
 from imgcopy_core_stubs.copy import CopyResult, copy_image
 from imgcopy_core_stubs.copy_options import CopyOptions, CopySource, Instances
 from imgcopy_core_stubs.errors import InvalidOption
-from imgcopy_core_stubs.events import Observer
+from imgcopy_core_stubs.observer import Observer
 from imgcopy_core_stubs.platforms import Platform
 from imgcopy_core_stubs.plugins import Plugin
 from imgcopy_core_stubs.quoting import quote

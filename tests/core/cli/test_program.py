@@ -21,6 +21,7 @@ NOT_USED_BY_A_COPY = (
     "ctypes",
     "email",
     "importlib.metadata",
+    "imgcopy_core_stubs.events",
     "imgcopy_core_stubs.transports.dir.destination",
     "imgcopy_core_stubs.transports.dir.source",
     "imgcopy_core_stubs.transports.oci.destination",

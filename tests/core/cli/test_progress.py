@@ -11,13 +11,9 @@ from pathlib import Path
 import pytest
 
 from imgcopy_core_stubs.cli._bar import Bar
+from imgcopy_core_stubs.cli._progress_lines import JsonProgress, PlainProgress
 from imgcopy_core_stubs.cli._tally import Tally
-from imgcopy_core_stubs.cli.progress import (
-    JsonProgress,
-    PlainProgress,
-    ProgressStyle,
-    progress_shown,
-)
+from imgcopy_core_stubs.cli.progress import ProgressStyle, progress_shown
 from imgcopy_core_stubs.cli.termination import Terminated
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.events import (
