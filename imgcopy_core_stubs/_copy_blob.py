@@ -6,8 +6,9 @@ before, and each `|` a thread boundary with a few chunks of room:
     source -> verify digest and size | -> decompress | -> verify diff ID -> destination
 
 So decompressing and all else run at the same time, and memory does not grow with the layer. One
-thread does what stands on the left and on the right, if the source has the layer stored here. Where
-reading may mean waiting for a network, another one does what stands on the left.
+thread does what stands on the left and on the right, if the source has the layer stored here, and
+whichever of the two would wait hashes what was read. Where reading may mean waiting for a network,
+another one does what stands on the left.
 
 A layer that stays as it is passes through one thread if the source has it stored here: its bytes
 stay in the processor's cache. It is hashed in another one when it is the last. It is hashed once:
@@ -205,8 +206,11 @@ def copy_layer(
         # 2. Decompress what cannot stay as it is, and verify the diff ID.
         elif compression is not Compression.NONE:
             size_hint = unpacked_size_hint(stored_stream, compression, blob.size)
-            stream = stream if is_stored_here else ahead(stream)
-            stream = DecompressedApart(stream, compression, what)
+            if is_stored_here:
+                meanwhile = verifying[0].hash_later()
+                stream = DecompressedApart(stream, compression, what, meanwhile=meanwhile)
+            else:
+                stream = DecompressedApart(ahead(stream), compression, what)
             stream = VerifyingStream(
                 stream, f"the content of {what}", digest=task.diff_id, limit=task.limit
             )

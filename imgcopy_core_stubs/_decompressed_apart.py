@@ -1,6 +1,7 @@
 """Decompressing in a thread beside the one that reads, hashes and writes."""
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from imgcopy_core_stubs._channel import Channel
@@ -27,10 +28,20 @@ class DecompressedApart(ChunkedStream):
         inner: The compressed stream; owned from now on, and read in the thread that reads this one.
         compression: How it is compressed.
         what: The stream's name for error messages.
+        meanwhile: Does a little of something else, in either thread, before it waits for the other
+            one; False: there is nothing to do.
     """
 
-    def __init__(self, inner: ByteStream, compression: Compression, what: str) -> None:
+    def __init__(
+        self,
+        inner: ByteStream,
+        compression: Compression,
+        what: str,
+        *,
+        meanwhile: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(inner)
+        self._meanwhile = meanwhile
         self._changed = threading.Condition()
         self._compressed = Channel(_COMPRESSED_CHUNKS, self._changed)
         self._decompressed = Channel(_DECOMPRESSED_CHUNKS, self._changed)
@@ -61,9 +72,15 @@ class DecompressedApart(ChunkedStream):
 
     def _wait_to_feed(self) -> bool:
         """Wait until the thread has room or has something. True: it has room."""
+        while not self._is_ready() and self._meanwhile():
+            pass
         with self._changed:
-            self._changed.wait_for(lambda: self._compressed.has_room or self._decompressed.has_next)
+            self._changed.wait_for(self._is_ready)
             return self._compressed.has_room
+
+    def _is_ready(self) -> bool:
+        with self._changed:
+            return self._compressed.has_room or self._decompressed.has_next
 
     def _feed(self) -> None:
         try:
@@ -77,7 +94,12 @@ class DecompressedApart(ChunkedStream):
             self._compressed.finish(None)
 
     def _decompress(self) -> None:
-        self._decompressed.fill(lambda: self._content.read(CHUNK))
+        self._decompressed.fill(self._read_content)
+
+    def _read_content(self) -> bytes:
+        while not self._decompressed.has_room and self._meanwhile():
+            pass
+        return self._content.read(CHUNK)
 
 
 class _ChannelStream:

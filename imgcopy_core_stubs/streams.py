@@ -8,9 +8,11 @@ import contextlib
 import hashlib
 import threading
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
 
 from imgcopy_core_stubs._channel import Channel
+from imgcopy_core_stubs._deferred_hash import DeferredHash
 from imgcopy_core_stubs.closing import Closing
 from imgcopy_core_stubs.digest import Digest
 from imgcopy_core_stubs.errors import DigestMismatch, SizeMismatch, TooLarge
@@ -127,7 +129,7 @@ class VerifyingStream(WrappingStream):
         self._limit = limit
         self._algorithm = digest.algorithm if digest is not None else "sha256"
         self._hasher = hashlib.new(self._algorithm)
-        self._apart: _HashingThread | None = None
+        self._apart: _HashingThread | DeferredHash | None = None
         self.bytes_read = 0
         self.finished = False
 
@@ -139,6 +141,16 @@ class VerifyingStream(WrappingStream):
         """
         if self._apart is None and not self.finished:
             self._apart = _HashingThread(self._hasher)
+
+    def hash_later(self) -> Callable[[], bool]:
+        """Hash from now on when a thread that would wait calls what this returns, or at the end.
+
+        Returns:
+            Hashes a chunk, in any thread. False: there is none, or another thread is at it.
+        """
+        self._hash_the_rest()
+        self._apart = later = DeferredHash(self._hasher)
+        return later.help
 
     def read(self, size: int, /) -> bytes:
         """Return the next chunk.
@@ -166,9 +178,7 @@ class VerifyingStream(WrappingStream):
     @property
     def digest(self) -> Digest:
         """The digest of the bytes read so far."""
-        if self._apart is not None:
-            self._apart.finish()
-            self._apart = None
+        self._hash_the_rest()
         return Digest(self._algorithm, self._hasher.hexdigest())
 
     def close(self) -> None:
@@ -178,6 +188,11 @@ class VerifyingStream(WrappingStream):
                 self._apart.stop()
         finally:
             super().close()
+
+    def _hash_the_rest(self) -> None:
+        if self._apart is not None:
+            self._apart.finish()
+            self._apart = None
 
     def _check_end(self) -> None:
         if self._size is not None and self.bytes_read != self._size:

@@ -258,7 +258,8 @@ class _Validator:
         if compression is Compression.NONE:
             stream = ReadAhead(stream)
         else:
-            stream = DecompressedApart(stream, compression, what)
+            meanwhile = stored.hash_later()
+            stream = DecompressedApart(stream, compression, what, meanwhile=meanwhile)
         name = f"the content of {what}"
         content = VerifyingStream(stream, name, digest=diff_id, limit=self._layer_limit)
         with content:

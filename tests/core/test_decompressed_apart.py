@@ -24,6 +24,7 @@ from imgcopy_core_stubs import (
     compression,
 )
 from imgcopy_core_stubs._decompressed_apart import DecompressedApart
+from tests.core.polling import eventually
 
 CONTENT = bytes(range(256)) * (6 * CHUNK // 256)
 NOISE = random.Random(1).randbytes(6 * CHUNK)  # noqa: S311  (no secret)
@@ -124,6 +125,83 @@ def test_it_gets_only_a_few_chunks_ahead() -> None:
             assert stream.read(CHUNK) == bytes(CHUNK)
             # Besides what was read: two wait compressed, four decompressed, and one for its room.
             assert inner.reads <= number + 2 + 4 + 1
+
+
+class Work:
+    """So many pieces of work; remembers which threads did them."""
+
+    def __init__(self, pieces: int) -> None:
+        self.left = pieces
+        self.threads: set[str] = set()
+        self._lock = threading.Lock()
+
+    def do_a_piece(self) -> bool:
+        with self._lock:
+            if self.left == 0:
+                return False
+            self.left -= 1
+            self.threads.add(threading.current_thread().name)
+            return True
+
+
+class Giving:
+    """A decoder that gives content without end."""
+
+    eof = False
+    needs_input = False
+    unused_data = b""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return bytes(CHUNK)
+
+
+def test_the_thread_works_on_something_else_when_it_has_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compression, "_decoder", lambda _: (Giving(), ()))
+    work = Work(3)
+    inner = Pieces(iter([b"data"]))
+    with DecompressedApart(inner, Compression.GZIP, "layer", meanwhile=work.do_a_piece) as stream:
+        assert eventually(lambda: work.left == 0)
+        assert work.threads == {"imgcopy-decompress"}
+        assert stream.read(CHUNK) == bytes(CHUNK)
+
+
+def test_the_reader_works_on_something_else_when_it_has_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work = Work(3)
+
+    class Waiting:
+        eof = False
+        needs_input = False
+        unused_data = b""
+
+        def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+            assert eventually(lambda: work.left == 0)
+            return b"content"
+
+    monkeypatch.setattr(compression, "_decoder", lambda _: (Waiting(), ()))
+    inner = Pieces(iter([b"data"] * 9))
+    with DecompressedApart(inner, Compression.GZIP, "layer", meanwhile=work.do_a_piece) as stream:
+        assert stream.read(CHUNK) == b"content"
+    assert work.threads == {threading.current_thread().name}
+
+
+def test_an_error_of_that_work_comes_behind_what_was_decompressed_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(compression, "_decoder", lambda _: (Giving(), ()))
+    inner = Pieces(iter([b"data"]))
+    with DecompressedApart(inner, Compression.GZIP, "layer", meanwhile=fail) as stream:
+        assert eventually(lambda: not decompress_threads())
+        for _ in range(4):
+            assert stream.read(CHUNK) == bytes(CHUNK)
+        with pytest.raises(MemoryError):
+            stream.read(CHUNK)
 
 
 def test_an_error_of_the_inner_stream_comes_in_its_place() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
@@ -25,6 +25,7 @@ from imgcopy_core_stubs import (
     VerifyingStream,
 )
 from imgcopy_core_stubs.streams import ChunkedStream, ReadAhead, WrappingStream
+from tests.core.polling import eventually
 
 
 class Pieces:
@@ -45,13 +46,6 @@ class Pieces:
 
 def read_all(stream: ByteStream, size: int = CHUNK) -> bytes:
     return b"".join(iter(lambda: stream.read(size), b""))
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 # --- wrapping ------------------------------------------------------------------------------------
@@ -281,6 +275,46 @@ def test_closing_ends_hashing() -> None:
     stream.close()
     assert not hashing_threads()
     stream.close()
+
+
+# --- hashing later -------------------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=20), st.data())
+def test_hashing_later_changes_no_digest(chunks: list[bytes], data: st.DataObject) -> None:
+    later_from = data.draw(st.sets(st.integers(0, len(chunks) - 1), min_size=1))
+    asked_at = data.draw(st.sets(st.integers(0, len(chunks) - 1)))
+    help_at = data.draw(st.sets(st.integers(0, len(chunks) - 1)))
+    content = b"".join(chunks)
+    with VerifyingStream(Pieces(chunks), "blob", digest=Digest.of(content)) as stream:
+        for position, chunk in enumerate(chunks):
+            if position in later_from:
+                help_hashing = stream.hash_later()
+            assert stream.read(CHUNK) == chunk
+            if position in help_at and position >= min(later_from):
+                help_hashing()
+            if position in asked_at:
+                assert stream.digest == Digest.of(b"".join(chunks[: position + 1]))
+        assert stream.read(CHUNK) == b""
+        assert stream.finished
+
+
+def test_another_digest_is_noticed_when_hashed_later() -> None:
+    with VerifyingStream(io.BytesIO(DATA), "the blob", digest=Digest.of(b"other")) as stream:
+        help_hashing = stream.hash_later()
+        stream.read(CHUNK)
+        assert help_hashing()
+        assert not help_hashing()
+        problem = failure(stream)
+        assert problem.endswith(f"got sha256:{hashlib.sha256(DATA).hexdigest()}")
+
+
+def test_closing_drops_what_is_hashed_later() -> None:
+    stream = VerifyingStream(Pieces([b"a"] * 9), "blob")
+    help_hashing = stream.hash_later()
+    stream.read(1)
+    stream.close()
+    assert not help_hashing()
 
 
 # --- reading ahead -------------------------------------------------------------------------------
