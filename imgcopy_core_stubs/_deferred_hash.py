@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _MOST_WAITING: Final = 4
-"""How many chunks may wait. They are in memory anyway, on their way to who decompresses them."""
+"""How many chunks may wait. Most are in memory anyway, on their way to who decompresses them."""
 
 
 class DeferredHash:

@@ -182,7 +182,7 @@ class VerifyingStream(WrappingStream):
         return Digest(self._algorithm, self._hasher.hexdigest())
 
     def close(self) -> None:
-        """Close the inner stream, and end the thread that hashes. May be called twice."""
+        """Close the inner stream, and hash no more. May be called twice."""
         try:
             if self._apart is not None:
                 self._apart.stop()

@@ -261,10 +261,11 @@ def test_other_bytes_than_those_expected_are_the_reason_for_damage(position: int
     compressed = bytearray(gzip.compress(NOISE))
     digest = Digest.of(bytes(compressed))
     compressed[position] ^= 0xFF
-    for _ in range(5):  # whoever finds it first
+    for is_later in [False, True] * 5:  # whoever finds it first
         verifying = VerifyingStream(io.BytesIO(compressed), "layer", digest=digest)
+        meanwhile = verifying.hash_later() if is_later else lambda: False
         with (
-            DecompressedApart(verifying, Compression.GZIP, "layer") as stream,
+            DecompressedApart(verifying, Compression.GZIP, "layer", meanwhile=meanwhile) as stream,
             pytest.raises(DigestMismatch),
         ):
             while stream.read(CHUNK):
